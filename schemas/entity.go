@@ -90,10 +90,11 @@ type Exit struct {
 
 // Process is a process in the host's pid namespace.
 type Process struct {
-	PID         int         `json:"pid"`
-	Executable  *Executable `json:"executable,omitempty"`
-	CommandArgs []string    `json:"command_args,omitempty" jsonschema:"description=Arguments with the program's own name first (process.command_args)"`
-	Parent      *Parent     `json:"parent,omitempty"`
+	PID            int         `json:"pid"`
+	Executable     *Executable `json:"executable,omitempty"`
+	CommandArgs    []string    `json:"command_args,omitempty" jsonschema:"description=Arguments with the program's own name first (process.command_args)"`
+	CommandArgsCut bool        `json:"command_args_cut,omitempty" jsonschema:"description=True when there were more arguments than the sensor could take along"`
+	Parent         *Parent     `json:"parent,omitempty"`
 }
 
 // Executable is the file a process runs.

@@ -103,8 +103,11 @@ type Requested struct {
 	Attempt  int             `json:"attempt,omitempty"`
 	For      Duration        `json:"for,omitzero"`
 	OnExpire string          `json:"onExpire,omitempty"`
-	Asked    *Answer         `json:"asked,omitempty"` // what the inventory was asked, when it was
-	Lease    uint64          `json:"lease,omitempty"` // revision of the conductor's lease
+	Asked    *Answer         `json:"asked,omitempty"`    // what the inventory was asked, when it was
+	Round    int             `json:"round,omitempty"`    // which recurrence brought the target; 0: the opening
+	NoVerify bool            `json:"noVerify,omitempty"` // the action has nothing to verify: applied is final
+	NoUndo   bool            `json:"noUndo,omitempty"`   // the action leaves nothing that is held
+	Lease    uint64          `json:"lease,omitempty"`    // revision of the conductor's lease
 }
 
 // Answer is what the inventory said to a target or a `when`.
@@ -118,10 +121,13 @@ type Answer struct {
 type Outcome struct {
 	Reason    string `json:"reason"`              // a sentence for people: what failed, on what, why
 	Remedy    string `json:"remedy,omitempty"`    // what to do about it
-	Cause     string `json:"cause,omitempty"`     // hold | guard | protected | budget | approval | condition | needs | target | unknown-action | error
+	Cause     string `json:"cause,omitempty"`     // hold | guard | protected | budget | approval | condition | needs | target | unknown-action | timeout | error
 	Transient bool   `json:"transient,omitempty"` // whether trying again can help
 	Step      string `json:"step,omitempty"`
 	Action    string `json:"action,omitempty"`
+
+	Target *Target `json:"target,omitempty"` // set by the core, which has no `requested` record to point at
+	Round  int     `json:"round,omitempty"`  // as in Requested
 }
 
 // Release asks a place to let go of a task's effect.

@@ -57,7 +57,7 @@ const (
 	KindPartial     Kind = "partial"     // place: Verdict
 	KindIneffective Kind = "ineffective" // place: Verdict
 	KindUnverified  Kind = "unverified"  // place: Verdict
-	KindFailed      Kind = "failed"      // place: Outcome
+	KindFailed      Kind = "failed"      // place: Outcome; at PlaceCore by the conductor: the step could not be asked, or the task's place did not answer in time
 	KindRefused     Kind = "refused"     // place or core: Outcome
 	KindGone        Kind = "gone"        // place: Outcome; there was nothing left to contain
 	KindObserved    Kind = "observed"    // place: Plan; a dry run ends here

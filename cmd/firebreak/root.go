@@ -34,18 +34,22 @@ type shell struct {
 	in     io.Reader
 	out    io.Writer
 	err    io.Writer
-	config string // --config
-	json   bool   // --json
+	config string             // --config
+	json   bool               // --json
+	at     func(point string) // see responder.Config.At; nil outside tests
 }
 
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	sh := &shell{in: in, out: out, err: errOut}
+	return (&shell{in: in, out: out, err: errOut}).execute(ctx, args)
+}
+
+func (sh *shell) execute(ctx context.Context, args []string) int {
 	cmd := root(sh)
 	cmd.SetArgs(args)
-	cmd.SetIn(in)
-	cmd.SetOut(out)
-	cmd.SetErr(errOut)
+	cmd.SetIn(sh.in)
+	cmd.SetOut(sh.out)
+	cmd.SetErr(sh.err)
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
 	switch {
@@ -54,10 +58,10 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	case errors.Is(err, errFound):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(errOut, "firebreak: %v\n", err)
+		fmt.Fprintf(sh.err, "firebreak: %v\n", err)
 		return exitUsage
 	default:
-		fmt.Fprintf(errOut, "firebreak: %v\n", err)
+		fmt.Fprintf(sh.err, "firebreak: %v\n", err)
 		return exitFailed
 	}
 }

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"firebreak/services/playbook"
+	"firebreak/services/responder/action"
+)
+
+// settle is how long the folders must be quiet before they are read again:
+// an editor writes a file in several steps.
+const settle = 300 * time.Millisecond
+
+// library is the set of playbooks in force, and the folders it comes from.
+type library struct {
+	cfg config
+
+	mu    sync.Mutex
+	set   *playbook.Set
+	fresh chan *playbook.Set // the newest set that the correlator has not taken yet
+}
+
+// loadLibrary loads all playbooks; every error of theirs is told.
+func loadLibrary(cfg config, log *slog.Logger) (*library, error) {
+	l := &library{cfg: cfg, fresh: make(chan *playbook.Set, 1)}
+	set, err := l.load(log)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	l.set = set
+	return l, nil
+}
+
+func (l *library) load(log *slog.Logger) (*playbook.Set, error) {
+	all, err := sources(l.cfg)
+	if err != nil {
+		return nil, err
+	}
+	set, findings := playbook.Load(all, action.Specs())
+	errs := 0
+	for _, f := range findings {
+		if f.Severity == playbook.SeverityError {
+			errs++
+			log.Error("playbook", "finding", f.String())
+		}
+	}
+	if set == nil {
+		return nil, fmt.Errorf("playbooks: %d errors, the first: %s", errs, firstError(findings))
+	}
+	return set, nil
+}
+
+func (l *library) current() *playbook.Set {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.set
+}
+
+func (l *library) changes() <-chan *playbook.Set { return l.fresh }
+
+// watch loads the playbooks anew whenever their folders change. A set with one
+// error leaves the one in force as it is, and says so.
+func (l *library) watch(ctx context.Context, log *slog.Logger) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch the folders of playbooks: %w", err)
+	}
+	defer watcher.Close()
+	if err := l.follow(watcher); err != nil {
+		return err
+	}
+	quiet := time.NewTimer(settle)
+	quiet.Stop()
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-watcher.Errors:
+			log.Warn("watching the folders of playbooks; a change may be missed", "error", err)
+			quiet.Reset(settle)
+		case <-watcher.Events:
+			quiet.Reset(settle)
+		case <-quiet.C:
+			if err := l.follow(watcher); err != nil {
+				log.Warn("watching the folders of playbooks", "error", err)
+			}
+			l.reload(log)
+		}
+	}
+}
+
+// follow adds the folders, those below them, and the folders of single files.
+func (l *library) follow(watcher *fsnotify.Watcher) error {
+	for _, root := range l.cfg.Playbooks {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil // loading says so
+			case err != nil:
+				return err
+			case d.IsDir():
+				return watcher.Add(path)
+			case path == root:
+				return watcher.Add(filepath.Dir(path))
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("watch the playbooks in %s: %w", root, err)
+		}
+	}
+	return nil
+}
+
+func (l *library) reload(log *slog.Logger) {
+	set, err := l.load(log)
+	if err != nil {
+		log.Error("the playbooks changed, and are not loaded; the set before stays in force", "error", err)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if set.Digest == l.set.Digest {
+		return
+	}
+	l.set = set
+	select { // the newest counts: one that was not taken yet is replaced
+	case <-l.fresh:
+	default:
+	}
+	l.fresh <- set
+	log.Info("playbooks loaded", "playbooks", len(set.Playbooks), "digest", set.Digest)
+}

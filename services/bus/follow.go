@@ -1,0 +1,267 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// checkEvery is how often a follower asks whether it missed something. What is
+// new comes by itself, and every break that can be seen makes it read the
+// store again; this is for the losses that cannot, between servers of a cluster.
+const checkEvery = 5 * time.Second
+
+// liveQueue is how many new messages wait for a follower. When it is full they
+// are dropped here and read from the store instead.
+const liveQueue = 1024
+
+// reader says what is followed.
+type reader struct {
+	stream string
+	space  string        // pattern of the subjects in the store
+	live   string        // pattern of where the store tells of them
+	whole  bool          // every sequence of the stream is within it, so that a missing one shows
+	one    bool          // the space is a single subject whose last message counts alone
+	forget time.Duration // the store forgets deletions after that time; 0: never
+	handle func(message) error
+	gap    func(from, to, seq uint64, at time.Time) error // from … to are gone; what is read next follows seq
+}
+
+// handlerError carries what a handler returned past the retries.
+type handlerError struct{ err error }
+
+func (e handlerError) Error() string { return e.err.Error() }
+
+// follower is one run of follow.
+type follower struct {
+	c    *Client
+	r    reader
+	next uint64    // the first sequence not yet handled
+	gaps bool      // a gap before next is to be told
+	read time.Time // when it last knew that it had all
+}
+
+// follow joins what a store holds with what comes: it hears first, then reads
+// up, then hands on what it hears, and reads again whenever it may have missed
+// something. Sequences keep either from being handled twice.
+func (c *Client) follow(ctx context.Context, r reader, from uint64, live func() error) error {
+	f := &follower{c: c, r: r, next: max(from, 1), gaps: from > 0}
+	err := f.run(ctx, live)
+	if h := (handlerError{}); errors.As(err, &h) {
+		return h.err
+	}
+	return err
+}
+
+func (f *follower) run(ctx context.Context, live func() error) error {
+	heard := make(chan *nats.Msg, liveQueue)
+	sub, err := f.c.hear(ctx, f.r.live, heard)
+	if err != nil {
+		return err
+	}
+	defer f.c.unhear(sub)
+	_, changed, gen := f.c.link.state()
+	if err := f.rewind(ctx); err != nil {
+		return err
+	}
+	if err := f.readUp(ctx); err != nil {
+		return err
+	}
+	if live != nil {
+		if err := live(); err != nil {
+			return handlerError{err}
+		}
+	}
+	dropped, check := 0, time.NewTicker(checkEvery)
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case m := <-heard:
+			if err := f.take(ctx, m); err != nil {
+				return err
+			}
+			now, err := sub.Dropped()
+			if err != nil || now == dropped {
+				continue
+			}
+			dropped = now
+		case <-changed:
+			var is uint64
+			if _, changed, is = f.c.link.state(); is == gen {
+				if f.c.link.nc.IsClosed() {
+					return ErrClosed
+				}
+				continue // it broke; what was missed is read when it is back
+			}
+			gen = is
+			if err := f.rewind(ctx); err != nil {
+				return err
+			}
+		case <-check.C:
+			behind, err := f.behind(ctx)
+			if err == nil && !behind {
+				f.read = time.Now()
+			}
+			if err != nil || !behind {
+				continue // without an answer the connection is at fault, and tells so
+			}
+		}
+		if err := f.readUp(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// hear subscribes, and waits until the server knows.
+func (c *Client) hear(ctx context.Context, subject string, into chan *nats.Msg) (*nats.Subscription, error) {
+	for {
+		if _, err := c.connected(ctx); err != nil {
+			return nil, err
+		}
+		sub, err := c.link.nc.ChanSubscribe(subject, into)
+		if err != nil {
+			return nil, fmt.Errorf("hear %s: %w", subject, err)
+		}
+		fctx, cancel := context.WithTimeout(ctx, attemptWait)
+		err = c.link.nc.FlushWithContext(fctx)
+		cancel()
+		if err == nil {
+			return sub, nil
+		}
+		c.unhear(sub)
+		if c.link.nc.IsClosed() {
+			return nil, ErrClosed
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (c *Client) unhear(sub *nats.Subscription) {
+	if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrBadSubscription) {
+		c.log.Debug("unsubscribe", "subject", sub.Subject, "error", err)
+	}
+}
+
+// take handles one message that was heard, unless it was handled before.
+func (f *follower) take(ctx context.Context, m *nats.Msg) error {
+	msg, err := storedMessage(m)
+	if err != nil {
+		return nil //nolint:nilerr // not from the store: nothing that could be followed
+	}
+	switch {
+	case msg.seq < f.next:
+		return nil
+	case f.r.whole && msg.seq > f.next: // something between was not heard, or is gone
+		return f.readUp(ctx)
+	default:
+		return f.do(msg)
+	}
+}
+
+// do hands on a message and moves past it.
+func (f *follower) do(m message) error {
+	if m.seq < f.next {
+		return nil
+	}
+	if f.r.gap != nil && f.gaps && m.seq > f.next {
+		if err := f.r.gap(f.next, m.seq-1, m.seq-1, m.stored); err != nil {
+			return handlerError{err}
+		}
+	}
+	f.gaps = true
+	if err := f.r.handle(m); err != nil {
+		return handlerError{err}
+	}
+	f.next = m.seq + 1
+	return nil
+}
+
+// readUp reads what the store holds from next on, until there is no more.
+func (f *follower) readUp(ctx context.Context) error {
+	if f.r.forget > 0 && !f.read.IsZero() && time.Since(f.read) > f.r.forget {
+		return fmt.Errorf("%s was out of reach since %s: %w: follow it anew", f.r.stream, f.read.Format(time.RFC3339), ErrStale)
+	}
+	for wait := 5 * time.Millisecond; ; wait = min(wait*2, 500*time.Millisecond) {
+		before := f.next
+		err := f.c.history(ctx, f.r, f.next, f.do)
+		if err == nil {
+			f.read = time.Now()
+			return nil
+		}
+		if h := (handlerError{}); errors.As(err, &h) || errors.Is(err, ErrDenied) || errors.Is(err, ErrStale) {
+			return err
+		}
+		if f.c.link.nc.IsClosed() {
+			return ErrClosed
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f.c.log.Debug("reading a store again", "store", f.r.stream, "from", f.next, "error", err)
+		if f.next > before {
+			wait = 5 * time.Millisecond
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// behind asks whether the store's last message of ours was not handled yet.
+func (f *follower) behind(ctx context.Context) (bool, error) {
+	m, err := f.last(ctx)
+	if errors.Is(err, ErrAbsent) {
+		return false, nil
+	}
+	return err == nil && m.seq >= f.next, err
+}
+
+func (f *follower) last(ctx context.Context) (message, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptWait)
+	defer cancel()
+	return f.c.last(ctx, f.r.stream, f.r.space)
+}
+
+// rewind goes back to where the store ends, when that is before what we are to
+// read next: it came back from a power cut without its last writes (they are
+// synced every two minutes unless bus.sync says always), and gives their
+// sequences to others now.
+func (f *follower) rewind(ctx context.Context) error {
+	if f.next <= 1 {
+		return nil
+	}
+	for try := 0; ; try++ {
+		m, err := f.last(ctx)
+		if err != nil || m.seq+1 >= f.next {
+			return nil //nolint:nilerr // nothing there, or no answer: readUp says which
+		}
+		if f.r.gap == nil {
+			f.next = m.seq + 1
+			if f.r.one {
+				f.next = m.seq // an older value counts again
+			}
+			return nil
+		}
+		if try == 4 { // no replica of a cluster is behind for that long
+			f.c.log.Error("the log ends before what was read of it: its last events were lost", "from", m.seq+1, "to", f.next-1)
+			if err := f.r.gap(m.seq+1, f.next-1, m.seq, m.stored); err != nil {
+				return handlerError{err}
+			}
+			f.next = m.seq + 1
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"firebreak/schemas"
+)
+
+// How much one request of history asks for.
+const (
+	batchMessages = 256
+	batchBytes    = 4 << 20
+)
+
+// Headers that JetStream puts on what it reads or tells of.
+const (
+	headSeq     = "Nats-Sequence"
+	headAt      = "Nats-Time-Stamp"
+	headName    = "Nats-Subject"
+	headPending = "Nats-Num-Pending"
+	headLast    = "Nats-Last-Sequence"
+	headStatus  = "Status"
+)
+
+// errBroken makes a follower read again from where it was.
+var errBroken = errors.New("the answer broke off")
+
+// readers keeps apart the readings of one client through the one consumer
+// that a node has at a store: its position is the consumer's.
+type readers struct {
+	name  string
+	inUse map[string]*sync.Mutex
+}
+
+func newReaders(u User) *readers {
+	r := &readers{name: u.token(), inUse: map[string]*sync.Mutex{}}
+	for stream := range consumersOf(u) {
+		r.inUse[stream] = &sync.Mutex{}
+	}
+	return r
+}
+
+// history hands on all that a store holds for the user from a sequence on, in
+// order, and ends when there is no more.
+func (c *Client) history(ctx context.Context, r reader, from uint64, do func(message) error) error {
+	if r.one {
+		m, err := c.last(ctx, r.stream, r.space)
+		if errors.Is(err, ErrAbsent) || err == nil && m.seq < from {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return do(m)
+	}
+	if c.user.readsAll() {
+		return c.directHistory(ctx, r, from, do)
+	}
+	mu := c.readers.inUse[r.stream]
+	if mu == nil {
+		return fmt.Errorf("read %s as %s: %w", r.stream, c.user, ErrDenied)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return c.consumerHistory(ctx, r, from, do)
+}
+
+// directHistory reads by direct get, in batches.
+func (c *Client) directHistory(ctx context.Context, r reader, from uint64, do func(message) error) error {
+	req := map[string]any{"batch": batchMessages, "max_bytes": batchBytes}
+	if !r.whole {
+		req["next_by_subj"] = r.space
+	}
+	for {
+		req["seq"] = from
+		pending, last := uint64(0), uint64(0)
+		err := c.many(ctx, localAPI+"DIRECT.GET."+r.stream, req, func(m *nats.Msg) (bool, error) {
+			switch status := first(m.Header, headStatus); status {
+			case "":
+			case "204": // the end of the batch; it names the last one sent
+				if number(m.Header, headLast) != last {
+					return true, errBroken
+				}
+				pending = number(m.Header, headPending)
+				return true, nil
+			case "404":
+				return true, nil
+			default:
+				return true, fmt.Errorf("read %s: status %s %s", r.stream, status, first(m.Header, "Description"))
+			}
+			msg, err := storedMessage(m)
+			if err != nil {
+				return true, err
+			}
+			if number(m.Header, headLast) != last {
+				return true, errBroken
+			}
+			last, from = msg.seq, msg.seq+1
+			return false, do(msg)
+		})
+		if err != nil || pending == 0 {
+			return err
+		}
+	}
+}
+
+// consumerHistory reads through the user's consumer. That its deliveries are
+// numbered without a hole, and at least as many as it promised, shows that
+// nobody else with the same key moved it meanwhile.
+func (c *Client) consumerHistory(ctx context.Context, r reader, from uint64, do func(message) error) error {
+	name := r.stream + "." + c.readers.name
+	body, err := json.Marshal(map[string]uint64{"seq": from})
+	if err != nil {
+		return err
+	}
+	actx, cancel := context.WithTimeout(ctx, attemptWait)
+	defer cancel()
+	answer, err := c.ask(actx, &nats.Msg{Subject: localAPI + "CONSUMER.RESET." + name, Data: body})
+	if err != nil {
+		return err
+	}
+	var reset struct {
+		Pending uint64    `json:"num_pending"`
+		Error   *apiError `json:"error"`
+	}
+	if err := json.Unmarshal(answer.Data, &reset); err != nil {
+		return fmt.Errorf("reader of %s: %w", r.stream, err)
+	}
+	if reset.Error != nil {
+		return fmt.Errorf("reader of %s: %w", r.stream, reset.Error)
+	}
+	count := uint64(0)
+	for got := batchMessages; got == batchMessages; {
+		got = 0
+		req := map[string]any{"batch": batchMessages, "no_wait": true}
+		err := c.many(ctx, localAPI+"CONSUMER.MSG.NEXT."+name, req, func(m *nats.Msg) (bool, error) {
+			switch status := first(m.Header, headStatus); status {
+			case "":
+			case "404", "408": // no more
+				return true, nil
+			default:
+				return true, fmt.Errorf("read %s: status %s %s", r.stream, status, first(m.Header, "Description"))
+			}
+			msg, delivered, err := consumedMessage(m)
+			if err != nil {
+				return true, err
+			}
+			if count++; delivered != count {
+				return true, errBroken
+			}
+			got++
+			return got == batchMessages, do(msg)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if count < reset.Pending {
+		return errBroken
+	}
+	return nil
+}
+
+// many sends a request and takes its answers until take says that it was the
+// last, an answer fails to come, or the connection breaks.
+func (c *Client) many(ctx context.Context, subject string, req map[string]any, take func(*nats.Msg) (bool, error)) error {
+	alive, err := c.connected(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	answers := make(chan *nats.Msg, batchMessages+1)
+	inbox := c.link.nc.NewInbox()
+	sub, err := c.link.nc.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return err
+	}
+	defer c.unhear(sub)
+	if err := c.link.nc.PublishRequest(subject, inbox, body); err != nil {
+		return err
+	}
+	wait := time.NewTimer(attemptWait)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-alive.Done():
+			return errBroken
+		case <-wait.C:
+			if err := c.hopeless(ctx, subject, nats.ErrTimeout); err != nil {
+				return err
+			}
+			return errBroken
+		case m := <-answers:
+			if first(m.Header, headStatus) == "503" {
+				return nats.ErrNoResponders
+			}
+			if done, err := take(m); done || err != nil {
+				return err
+			}
+			wait.Reset(attemptWait)
+		}
+	}
+}
+
+// last gives the last message under a subject or pattern.
+func (c *Client) last(ctx context.Context, stream, subject string) (message, error) {
+	call := api + "DIRECT.GET." + stream + "." + subject
+	if err := c.may(call); err != nil {
+		return message{}, err
+	}
+	m, err := c.ask(ctx, &nats.Msg{Subject: local(call)})
+	if err != nil {
+		return message{}, err
+	}
+	switch status := first(m.Header, headStatus); status {
+	case "":
+		return storedMessage(m)
+	case "404":
+		return message{}, ErrAbsent
+	default:
+		return message{}, fmt.Errorf("read %s: status %s %s", stream, status, first(m.Header, "Description"))
+	}
+}
+
+// storedMessage reads what direct get answers, and what a store tells of.
+func storedMessage(m *nats.Msg) (message, error) {
+	seq := number(m.Header, headSeq)
+	at, err := time.Parse(time.RFC3339Nano, first(m.Header, headAt))
+	if err != nil || seq == 0 {
+		return message{}, fmt.Errorf("message on %s: %w: it names no sequence or time", m.Subject, schemas.ErrInvalid)
+	}
+	return message{subject: first(m.Header, headName), header: m.Header, data: m.Data, seq: seq, stored: at.UTC()}, nil
+}
+
+// consumedMessage reads what a consumer delivers, and the number of its delivery.
+func consumedMessage(m *nats.Msg) (message, uint64, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return message{}, 0, fmt.Errorf("delivery of %s: %w: %w", m.Subject, schemas.ErrInvalid, err)
+	}
+	return message{
+		subject: m.Subject, header: m.Header, data: m.Data,
+		seq: meta.Sequence.Stream, stored: meta.Timestamp.UTC(),
+	}, meta.Sequence.Consumer, nil
+}
+
+func number(h nats.Header, name string) uint64 {
+	n, err := strconv.ParseUint(first(h, name), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// now is a time as records carry it.
+func now() time.Time { return time.Now().UTC() }

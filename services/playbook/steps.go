@@ -1,0 +1,199 @@
+package playbook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"firebreak/schemas"
+	"firebreak/services/playbook/document"
+	"firebreak/services/playbook/expr"
+	"firebreak/services/playbook/near"
+)
+
+// walk is what is known on the way through the steps.
+type walk struct {
+	p        *Playbook
+	ids      map[string]bool // all ids in use, so that a default is not taken
+	earlier  []string        // steps that have run before this one
+	captured bool            // evidence has been captured
+}
+
+// steps checks and compiles `then`.
+func (c *check) steps(p *Playbook) {
+	w := &walk{p: p, ids: map[string]bool{}}
+	c.writtenIDs(w, c.doc.Then)
+	p.Steps = c.list(w, c.doc.Then, false)
+}
+
+// writtenIDs takes the ids that the author chose, before any default is.
+func (c *check) writtenIDs(w *walk, steps []document.Step) {
+	for _, s := range steps {
+		if s.ID != nil && s.ID.Value != "" {
+			if w.ids[s.ID.Value] {
+				c.errorf(s.ID.At, "give each step its own", "the id %s is given twice", s.ID.Value)
+			}
+			w.ids[s.ID.Value] = true
+		}
+		c.writtenIDs(w, s.Parallel)
+		c.writtenIDs(w, s.OnFailure)
+	}
+}
+
+func (w *walk) id(s document.Step) string {
+	if s.ID != nil {
+		return s.ID.Value
+	}
+	name := "parallel"
+	if s.Do != nil {
+		name = s.Do.Value
+	}
+	id := name
+	for n := 2; w.ids[id]; n++ {
+		id = fmt.Sprintf("%s-%d", name, n)
+	}
+	w.ids[id] = true
+	return id
+}
+
+// list compiles steps that follow one another, or that run at once.
+func (c *check) list(w *walk, steps []document.Step, atOnce bool) []schemas.Step {
+	var out []schemas.Step
+	var ids []string
+	captured := w.captured
+	for _, s := range steps {
+		id := w.id(s)
+		out = append(out, c.step(w, s, id))
+		if atOnce {
+			ids = append(ids, id)
+			continue
+		}
+		w.earlier = append(w.earlier, id)
+		captured = captured || captures(s)
+		w.captured = captured
+	}
+	w.earlier = append(w.earlier, ids...)
+	return out
+}
+
+// captures says whether a step captures evidence.
+func captures(s document.Step) bool {
+	return s.Do != nil && strings.HasPrefix(s.Do.Value, "evidence.") || slices.ContainsFunc(s.Parallel, captures)
+}
+
+func (c *check) step(w *walk, s document.Step, id string) schemas.Step {
+	out := schemas.Step{ID: id}
+	scope := w.scope()
+	if s.When != nil && s.When.Value != "" {
+		out.When = s.When.Value
+		c.inStep(*s.When, expr.Bool, scope)
+	}
+	out.Needs = c.needs(w, s)
+	switch {
+	case s.Do != nil && s.Parallel != nil:
+		c.errorf(s.At, "put the action among the parallel ones", "a step has either do or parallel")
+	case s.Parallel != nil:
+		c.parallelOnly(s)
+		out.Parallel = c.list(w, s.Parallel, true)
+	case s.Do == nil:
+		c.errorf(s.At, "add do: with the name of an action", "a step that does nothing")
+	case s.Do.Value != "":
+		c.action(w, s, &out, scope)
+	}
+	out.OnFailure = c.onFailure(w, s, id)
+	return out
+}
+
+// scope is what the step's expressions can speak of.
+func (w *walk) scope() expr.Scope {
+	scope := expr.Scope{Signals: map[string]string{}, Steps: append([]string{}, w.earlier...)}
+	for _, s := range w.p.Signals {
+		if _, known := schemas.Schema(s.Type); known {
+			scope.Signals[s.Name] = s.Type
+		}
+		scope.Present = append(scope.Present, w.p.present(s)...)
+	}
+	return scope
+}
+
+// present gives the paths that are there when the playbook has matched: what
+// the signal's condition tests, and the fields of the group.
+func (p *Playbook) present(s Signal) []string {
+	var fields []string
+	if s.When != nil {
+		fields = slices.Clone(s.When.Present())
+	}
+	for _, b := range p.By {
+		if b.Signal == "" || b.Signal == s.Name {
+			for n := range b.Path {
+				fields = append(fields, strings.Join(b.Path[:n+1], "."))
+			}
+		}
+	}
+	paths := make([]string, len(fields))
+	for i, f := range fields {
+		paths[i] = "signals." + s.Name + "." + f
+	}
+	return paths
+}
+
+// onFailure compiles the steps that run in a step's stead. What they leave
+// behind is not there for the steps after it, which run as often without them.
+func (c *check) onFailure(w *walk, s document.Step, id string) []schemas.Step {
+	inner := *w
+	inner.earlier = append(slices.Clone(w.earlier), id)
+	inner.captured = w.captured || captures(s)
+	return c.list(&inner, s.OnFailure, false)
+}
+
+func (c *check) needs(w *walk, s document.Step) []string {
+	var out []string
+	for _, n := range s.Needs {
+		out = append(out, n.Value)
+		switch {
+		case slices.Contains(w.earlier, n.Value) || n.Value == "":
+		case w.ids[n.Value]:
+			c.errorf(n.At, "move that step up", "needs %s, which does not run before this step", n.Value)
+		default:
+			fix := ""
+			if word := near.Nearest(n.Value, w.earlier); word != "" {
+				fix = "did you mean " + word + "?"
+			}
+			c.errorf(n.At, fix, "needs %s, which is no step before this one", n.Value)
+		}
+	}
+	return out
+}
+
+// parallelOnly refuses what belongs to an action on a group of steps.
+func (c *check) parallelOnly(s document.Step) {
+	for key, at := range map[string]*document.Place{
+		"target": placeOf(s.Target), "onExpire": placeOf(s.OnExpire),
+	} {
+		if at != nil {
+			c.errorf(*at, "write it at the steps within", "%s has no meaning on parallel", key)
+		}
+	}
+	if s.With != nil {
+		c.errorf(s.With.At, "write it at the steps within", "with has no meaning on parallel")
+	}
+	if s.For != nil {
+		c.errorf(s.For.At, "write it at the steps within", "for has no meaning on parallel")
+	}
+	if s.Retry != nil {
+		c.errorf(s.Retry.Attempts.At, "write it at the steps within", "retry has no meaning on parallel")
+	}
+	if s.Timeout != nil {
+		c.errorf(s.Timeout.At, "write it at the steps within", "timeout has no meaning on parallel")
+	}
+	if s.Irreversible != nil {
+		c.errorf(s.Irreversible.At, "write it at the steps within", "irreversible has no meaning on parallel")
+	}
+}
+
+func placeOf(t *document.Text) *document.Place {
+	if t == nil {
+		return nil
+	}
+	return &t.At
+}

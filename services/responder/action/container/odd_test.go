@@ -1,0 +1,376 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	containerd "github.com/containerd/containerd/v2/client"
+
+	"firebreak/schemas"
+	"firebreak/services/lab"
+	"firebreak/services/responder"
+	"firebreak/services/responder/action/container/halt"
+	"firebreak/services/responder/action/container/runtime"
+)
+
+// TestCrash breaks off between any two steps, and lets another process of ours
+// carry the same plan out, or undo it.
+func TestCrash(t *testing.T) {
+	l := lab.Temp(t)
+	sandbox, web, sidecar := runPod(t, l, podUID)
+	all := []*lab.Running{sandbox, web, sidecar}
+	steps := map[string]func(t *testing.T, p *Pause, s state){
+		"after the plan": func(*testing.T, *Pause, state) {},
+		"after the halts": func(_ *testing.T, p *Pause, s state) {
+			p.startHalts(attempts(s), s)
+		},
+		"after one signal round": func(t *testing.T, p *Pause, s state) {
+			for _, a := range attempts(s) {
+				p.mark(a)
+				if ok, err := halt.Stop(t.Context(), p.own(a.m), patience, rest); !ok || err != nil {
+					t.Errorf("stop %s: %v, %v", a.m.ID, ok, err)
+				}
+			}
+		},
+		"after one pause": func(t *testing.T, p *Pause, s state) {
+			p.startHalts(attempts(s), s)
+			if err := p.runtime.Pause(t.Context(), web.Namespace, web.ID); err != nil {
+				t.Error(err)
+			}
+		},
+	}
+	for hostName, h := range hosts(t) {
+		for name, step := range steps {
+			t.Run(hostName+"/"+name, func(t *testing.T) {
+				for _, finish := range []bool{true, false} {
+					first := newPause(t, l, &h)
+					pl := plan(t, first, web, ``)
+					s, err := stateOf(schemas.Effect{Plan: pl})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if name == "after one signal round" {
+						for i := range s.Members {
+							s.Members[i].How = byStop
+						}
+						if pl.Prior, err = s.raw(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					step(t, first, s)
+					second := newPause(t, l, &h)
+					e := schemas.Effect{Version: 1, Plan: pl}
+					if finish {
+						e = apply(t, second, pl)
+						if e.HaltedAt == nil || e.PausedAt == nil || e.Missing != "" {
+							t.Errorf("halted %v, paused %v, missing %q", e.HaltedAt, e.PausedAt, e.Missing)
+						}
+						halted(t, web, sidecar)
+						verify(t, second, e, schemas.KindEnforced)
+					}
+					undo(t, second, e)
+					for _, r := range all {
+						status(t, r, "running")
+					}
+					runs(t, web)
+					runs(t, sidecar)
+					clean(t, all...)
+				}
+			})
+		}
+	}
+}
+
+func attempts(s state) []*attempt {
+	var out []*attempt
+	for _, m := range s.Members {
+		out = append(out, &attempt{m: m})
+	}
+	return out
+}
+
+// TestRuntimeAway: the halt needs no containerd, and stays when the pause fails.
+func TestRuntimeAway(t *testing.T) {
+	l := lab.Temp(t)
+	r := run(t, l, lab.Container{ID: "halted-only-1", Args: counting})
+	for name, h := range hosts(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPause(t, l, &h)
+			pl := plan(t, p, r, ``)
+			client, err := containerd.New(l.Address())
+			if err != nil {
+				t.Fatal(err)
+			}
+			away, err := New(Config{Client: client, Host: &h})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Close(); err != nil {
+				t.Fatal(err)
+			}
+			e := apply(t, away, pl)
+			if e.HaltedAt == nil || e.PausedAt != nil || !strings.Contains(e.Missing, r.ID) {
+				t.Errorf("halted %v, paused %v, missing %q", e.HaltedAt, e.PausedAt, e.Missing)
+			}
+			status(t, r, "running")
+			halted(t, r)
+			verify(t, p, e, schemas.KindPartial)
+			if _, err := away.Undo(t.Context(), e); !errors.Is(err, responder.ErrTransient) {
+				t.Errorf("undo without containerd: %v", err)
+			}
+			halted(t, r)
+			e, put, err := p.Keep(t.Context(), e)
+			if !put || err != nil || e.PausedAt == nil || e.Missing != "" {
+				t.Errorf("keep: %v, %v, %+v", put, err, e)
+			}
+			status(t, r, "paused")
+			verify(t, p, e, schemas.KindEnforced)
+			undo(t, p, e)
+			runs(t, r)
+			clean(t, r)
+		})
+	}
+}
+
+// TestDrift: somebody resumes what is held.
+func TestDrift(t *testing.T) {
+	l := lab.Temp(t)
+	_, web, sidecar := runPod(t, l, podUID)
+	p := newPause(t, l, nil)
+	e := apply(t, p, plan(t, p, web, ``))
+	resume := func(r *lab.Running) {
+		t.Helper()
+		if err := r.Task.Resume(r.In(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resume(web)
+	if v := verify(t, p, e, schemas.KindPartial); v.Layers[0].State == schemas.Contained {
+		t.Errorf("verdict %+v", v)
+	}
+	e, put, err := p.Keep(t.Context(), e)
+	if err != nil || !put {
+		t.Fatalf("keep: %v, %v", put, err)
+	}
+	status(t, web, "paused")
+	verify(t, p, e, schemas.KindEnforced)
+
+	// Resumed and thawed by hand: nothing holds it any more, and we say so.
+	resume(web)
+	at, err := p.host.Locate(int(web.PID), web.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.host.Side(at).Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, web)
+	if k := mustVerify(t, p, e).Kind(); k != schemas.KindPartial && k != schemas.KindIneffective {
+		t.Errorf("verdict %s of a container that runs", k)
+	}
+	resume(sidecar)
+	if drift := undo(t, p, e); !strings.Contains(drift, web.ID) || !strings.Contains(drift, sidecar.ID) {
+		t.Errorf("drift %q", drift)
+	}
+	runs(t, web)
+	runs(t, sidecar)
+
+	// Somebody's own pause after our release is not ours to end.
+	if err := web.Task.Pause(web.In(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	undo(t, p, e)
+	status(t, web, "paused")
+}
+
+func mustVerify(t *testing.T, p *Pause, e schemas.Effect) schemas.Verdict {
+	t.Helper()
+	v, err := p.Verify(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestKeepNew: a container that comes into the pod later is held too.
+func TestKeepNew(t *testing.T) {
+	l := lab.Temp(t)
+	sandbox, web, sidecar := runPod(t, l, podUID)
+	for name, h := range hosts(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPause(t, l, &h)
+			e := apply(t, p, plan(t, p, web, ``))
+			late := run(t, l, lab.Container{
+				ID: "late-" + strings.ReplaceAll(name, " ", "-"), Args: counting,
+				Pod:    &lab.Pod{UID: podUID, Name: "web-1", Namespace: "shop"},
+				Labels: map[string]string{"io.kubernetes.container.name": web.ID},
+			})
+			runs(t, late)
+			verify(t, p, e, schemas.KindPartial)
+			kept, put, err := p.Keep(t.Context(), e)
+			if err != nil || !put || len(kept.Plan.Members) != len(e.Plan.Members)+1 {
+				t.Fatalf("keep: %v, %v, %d members", put, err, len(kept.Plan.Members))
+			}
+			status(t, late, "paused")
+			halted(t, late)
+			verify(t, p, kept, schemas.KindEnforced)
+			undo(t, p, e) // the effect that does not know of it
+			for _, r := range []*lab.Running{web, sidecar, late} {
+				status(t, r, "running")
+				runs(t, r)
+			}
+			clean(t, sandbox, web, sidecar, late)
+			if err := late.End(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestStoppedBefore: a process that was stopped before is stopped after.
+func TestStoppedBefore(t *testing.T) {
+	l := lab.Temp(t)
+	r := run(t, l, lab.Container{ID: "stopped-before", Args: counting})
+	asleep, err := r.Spawn(t.Context(), "sleep", "100000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	awake, err := r.Spawn(t.Context(), "sleep", "100000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(int(asleep), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	is := func(pid uint32, state byte) func() bool {
+		return func() bool { s, err := halt.ReadStat(int(pid)); return err == nil && s.State == state }
+	}
+	eventually(t, "stopped", is(asleep, 'T'))
+	for name, h := range hosts(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPause(t, l, &h)
+			undo(t, p, apply(t, p, plan(t, p, r, ``)))
+			runs(t, r)
+			eventually(t, "stopped still", is(asleep, 'T'))
+			eventually(t, "asleep still", is(awake, 'S'))
+		})
+	}
+}
+
+func TestProtected(t *testing.T) {
+	l := lab.Temp(t)
+	p := newPause(t, l, nil)
+	opt := churn(t)
+	if err := os.Link(filepath.Join(opt.Source, "churn"), filepath.Join(opt.Source, "nats-server")); err != nil {
+		t.Fatal(err)
+	}
+	spoof := run(t, l, lab.Container{ID: "spoofs-kubelet", Args: []string{"sh", "-c", "cp /opt/churn /tmp/kubelet && exec /tmp/kubelet"}, Mounts: mounts(opt)})
+	server := run(t, l, lab.Container{ID: "nats-server-1", Args: []string{"/opt/nats-server"}, Mounts: mounts(opt)})
+	runs(t, server)
+	if _, err := p.Plan(t.Context(), target(server), nil); !errors.Is(err, responder.ErrRefused) || !strings.Contains(err.Error(), "nats-server") {
+		t.Errorf("%s: %v", server.ID, err)
+	}
+	runs(t, spoof)
+	e := apply(t, p, plan(t, p, spoof, ``))
+	verify(t, p, e, schemas.KindEnforced)
+	undo(t, p, e)
+
+	if reason := p.guard.Find([]int{os.Getppid(), os.Getpid()}); !strings.Contains(reason, "itself") {
+		t.Errorf("our own process: %q", reason)
+	}
+}
+
+// TestStray: a process that moved out of its cgroups is found.
+func TestStray(t *testing.T) {
+	l := lab.Temp(t)
+	p := newPause(t, l, nil)
+	for _, hostPID := range []bool{false, true} {
+		r := run(t, l, lab.Container{ID: "with-stray-" + strconv.FormatBool(hostPID), Args: counting, HostPID: hostPID})
+		pid, err := r.Spawn(t.Context(), "sleep", "100000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, root := range []string{p.host.V1, p.host.V2} {
+			if root != "" {
+				if err := os.WriteFile(filepath.Join(root, "cgroup.procs"), []byte(strconv.Itoa(int(pid))), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		e := apply(t, p, plan(t, p, r, ``))
+		v := verify(t, p, e, schemas.KindPartial)
+		if stray := v.Layers[2]; stray.State != schemas.Partial || !strings.Contains(stray.Detail, strconv.Itoa(int(pid))) {
+			t.Errorf("strays: %+v", stray)
+		}
+		undo(t, p, e)
+		if err := syscall.Kill(int(pid), syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// memory is what a collector would know.
+type memory map[string]runtime.Facts
+
+func (m memory) Container(id string) (runtime.Facts, bool) { f, ok := m[id]; return f, ok }
+
+func (m memory) Pod(uid string) []runtime.Facts {
+	var out []runtime.Facts
+	for _, f := range m {
+		if f.PodUID == uid {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// TestKnown: a memory is used as far as the kernel confirms it.
+func TestKnown(t *testing.T) {
+	l := lab.Temp(t)
+	sandbox, web, sidecar := runPod(t, l, podUID)
+	asked := newPause(t, l, nil)
+	full := memory{}
+	for _, r := range []*lab.Running{sandbox, web, sidecar} {
+		f, err := asked.runtime.Container(t.Context(), r.Namespace, r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		full[r.ID] = f
+	}
+	wrong := memory{}
+	for id, f := range full {
+		f.PID = os.Getpid()
+		wrong[id] = f
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, tc := range map[string]struct {
+		known memory
+		used  bool
+	}{
+		"all of it":         {full, true},
+		"a member missing":  {memory{web.ID: full[web.ID], sandbox.ID: full[sandbox.ID]}, false},
+		"pids used anew":    {wrong, false},
+		"nothing":           {memory{}, false},
+		"the target itself": {memory{sidecar.ID: full[sidecar.ID]}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := New(Config{Client: l.Client(), Known: tc.known})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pl := plan(t, p, web, ``); len(pl.Members) != 3 {
+				t.Errorf("%d members", len(pl.Members))
+			}
+			if _, err := p.Plan(gone, target(web), nil); (err == nil) != tc.used {
+				t.Errorf("used without containerd: %v", err)
+			}
+		})
+	}
+}

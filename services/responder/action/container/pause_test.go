@@ -1,0 +1,148 @@
+package container
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"firebreak/schemas"
+	"firebreak/services/lab"
+	"firebreak/services/responder"
+)
+
+// TestPauseAndRelease goes the whole way on every kind of host, twice each.
+func TestPauseAndRelease(t *testing.T) {
+	l := lab.Temp(t)
+	_, web, sidecar := runPod(t, l, podUID)
+	hard := run(t, l, lab.Container{ID: "hard-to-halt-1", Args: []string{"/opt/churn"}, Mounts: mounts(churn(t))})
+	host := run(t, l, lab.Container{ID: "host-pid-1234", Args: counting, HostPID: true})
+
+	for name, h := range hosts(t) {
+		p := newPause(t, l, &h)
+		for _, tc := range []struct {
+			name   string
+			of     *lab.Running
+			with   string
+			paused []*lab.Running
+			goesOn []*lab.Running
+			total  int
+		}{
+			{"pod", web, `{}`, []*lab.Running{web, sidecar}, nil, 3},
+			{"container of a pod", web, `{"scope":"container"}`, []*lab.Running{web}, []*lab.Running{sidecar}, 1},
+			{"alone, threads that exec and fork", hard, ``, []*lab.Running{hard}, nil, 1},
+			{"alone, in the host's pid namespace", host, `{"scope":"pod"}`, []*lab.Running{host}, nil, 1},
+		} {
+			t.Run(name+"/"+tc.name, func(t *testing.T) {
+				for _, r := range tc.paused {
+					runs(t, r)
+				}
+				pl := plan(t, p, tc.of, tc.with)
+				if len(pl.Members) != tc.total || pl.Target.Container.PID == 0 || len(pl.Will) < tc.total {
+					t.Errorf("plan: %d members, target %+v, will %q", len(pl.Members), pl.Target.Container, pl.Will)
+				}
+				e := apply(t, p, pl)
+				if e.HaltedAt == nil || e.PausedAt == nil || e.Missing != "" {
+					t.Errorf("halted %v, paused %v, missing %q", e.HaltedAt, e.PausedAt, e.Missing)
+				}
+				for _, r := range tc.paused {
+					status(t, r, "paused")
+				}
+				halted(t, tc.paused...)
+				for _, r := range tc.goesOn {
+					runs(t, r)
+				}
+				verify(t, p, e, schemas.KindEnforced)
+				again := apply(t, p, pl)
+				if diff := cmp.Diff(string(e.Data), string(again.Data)); diff != "" || again.Missing != "" {
+					t.Errorf("applied again: %s, missing %q", diff, again.Missing)
+				}
+				if _, put, err := p.Keep(t.Context(), e); put || err != nil {
+					t.Errorf("kept something that was held: %v, %v", put, err)
+				}
+				for range 2 {
+					if drift := undo(t, p, e); drift != "" {
+						t.Errorf("drift %q", drift)
+					}
+				}
+				for _, r := range tc.paused {
+					status(t, r, "running")
+					runs(t, r)
+				}
+				clean(t, append(tc.paused, tc.goesOn...)...)
+			})
+		}
+	}
+}
+
+// TestPaused: what was paused before stays paused after.
+func TestPausedBefore(t *testing.T) {
+	l := lab.Temp(t)
+	r := run(t, l, lab.Container{ID: "paused-before", Args: counting})
+	for name, h := range hosts(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPause(t, l, &h)
+			runs(t, r)
+			if err := r.Task.Pause(r.In(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			e := apply(t, p, plan(t, p, r, ``))
+			if e.HaltedAt == nil || e.PausedAt == nil || e.Missing != "" {
+				t.Errorf("halted %v, paused %v, missing %q", e.HaltedAt, e.PausedAt, e.Missing)
+			}
+			verify(t, p, e, schemas.KindEnforced)
+			if drift := undo(t, p, e); drift != "" {
+				t.Errorf("drift %q", drift)
+			}
+			status(t, r, "paused")
+			halted(t, r)
+			if err := r.Task.Resume(r.In(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			runs(t, r)
+			clean(t, r)
+		})
+	}
+}
+
+func TestGone(t *testing.T) {
+	l := lab.Temp(t)
+	p := newPause(t, l, nil)
+	r := run(t, l, lab.Container{ID: "soon-gone-12"})
+	pl := plan(t, p, r, ``)
+	e := apply(t, p, pl)
+	if err := r.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Plan(t.Context(), target(r), nil); !errors.Is(err, responder.ErrGone) {
+		t.Errorf("plan: %v", err)
+	}
+	if _, err := p.Apply(t.Context(), pl); !errors.Is(err, responder.ErrGone) {
+		t.Errorf("apply: %v", err)
+	}
+	if _, err := p.Verify(t.Context(), e); !errors.Is(err, responder.ErrGone) {
+		t.Errorf("verify: %v", err)
+	}
+	if _, _, err := p.Keep(t.Context(), e); !errors.Is(err, responder.ErrGone) {
+		t.Errorf("keep: %v", err)
+	}
+	if drift := undo(t, p, e); drift != "" {
+		t.Errorf("drift %q", drift)
+	}
+	if _, err := p.Plan(t.Context(), schemas.Target{Kind: "container", ID: "never-was"}, nil); !errors.Is(err, responder.ErrGone) {
+		t.Errorf("plan of what never was: %v", err)
+	}
+}
+
+func TestRefusedParameters(t *testing.T) {
+	l := lab.Temp(t)
+	p := newPause(t, l, nil)
+	for _, with := range []string{`{"scope":"node"}`, `{"scop":"pod"}`, `[]`, `{`} {
+		if _, err := p.Plan(t.Context(), schemas.Target{Kind: "container", ID: "x"}, []byte(with)); !errors.Is(err, responder.ErrRefused) {
+			t.Errorf("%s: %v", with, err)
+		}
+	}
+	if _, err := p.Plan(t.Context(), schemas.Target{Kind: "pod", ID: "x"}, nil); !errors.Is(err, responder.ErrRefused) {
+		t.Errorf("a pod as target: %v", err)
+	}
+}

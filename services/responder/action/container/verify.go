@@ -1,0 +1,222 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"firebreak/schemas"
+	"firebreak/services/responder"
+	"firebreak/services/responder/action/container/halt"
+	"firebreak/services/responder/action/container/runtime"
+	"firebreak/services/responder/action/container/strays"
+)
+
+// Verify looks at three layers: what containerd says, what the kernel lets run,
+// and whether something got away.
+func (p *Pause) Verify(ctx context.Context, e schemas.Effect) (schemas.Verdict, error) {
+	s, err := stateOf(e)
+	if err != nil {
+		return schemas.Verdict{}, err
+	}
+	var members []Member
+	for _, m := range s.Members {
+		if p.there(m) {
+			members = append(members, m)
+		}
+	}
+	if len(members) == 0 {
+		return schemas.Verdict{}, fmt.Errorf("%s: %w: all its processes have ended", Name, responder.ErrGone)
+	}
+	var told schemas.Layer
+	var wg sync.WaitGroup
+	wg.Go(func() { told = p.verifyRuntime(ctx, members) })
+	kernel, held := p.verifyKernel(members, s)
+	stray := p.verifyStrays(members, held)
+	wg.Wait()
+	return schemas.Verdict{Layers: []schemas.Layer{told, kernel, stray}}, nil
+}
+
+// finding collects what is wrong in a layer; the worst state counts.
+type finding struct {
+	state   string
+	details []string
+}
+
+func (f *finding) add(state, format string, args ...any) {
+	rank := map[string]int{schemas.Contained: 0, schemas.Unverified: 1, schemas.Partial: 2, schemas.Ineffective: 3}
+	if rank[state] > rank[f.state] {
+		f.state = state
+	}
+	f.details = append(f.details, fmt.Sprintf(format, args...))
+}
+
+func (f *finding) layer(name, good string) schemas.Layer {
+	l := schemas.Layer{Name: name, State: f.state, Detail: strings.Join(f.details, "; ")}
+	if l.State == "" {
+		l.State = schemas.Contained
+	}
+	if l.Detail == "" {
+		l.Detail = good
+	}
+	return l
+}
+
+// verifyRuntime asks containerd for each member's status.
+func (p *Pause) verifyRuntime(ctx context.Context, members []Member) schemas.Layer {
+	status := make([]string, len(members))
+	errs := make([]error, len(members))
+	var wg sync.WaitGroup
+	for i, m := range members {
+		if !m.Sandbox {
+			wg.Go(func() { status[i], errs[i] = p.runtime.Status(ctx, m.Namespace, m.ID) })
+		}
+	}
+	wg.Wait()
+	var f finding
+	n := 0
+	for i, m := range members {
+		switch {
+		case m.Sandbox, status[i] == runtime.Paused:
+			n++
+		case errors.Is(errs[i], runtime.ErrGone), errs[i] == nil && status[i] == runtime.Stopped:
+			f.add(schemas.Partial, "containerd says that %s has ended, but processes of it are left", m.label())
+		case errs[i] != nil:
+			f.add(schemas.Unverified, "%s: %v", m.label(), errs[i])
+		default:
+			f.add(schemas.Partial, "containerd says %q of %s", status[i], m.label())
+		}
+	}
+	return f.layer("runtime", fmt.Sprintf("paused: all %d", n))
+}
+
+// verifyKernel looks whether the freezers are shut and whether any process
+// behind them has run between two looks. It gives the processes that are held.
+func (p *Pause) verifyKernel(members []Member, s state) (schemas.Layer, map[int]bool) {
+	var f finding
+	held := map[int]bool{}
+	first := map[int]halt.Activity{}
+	shut := 0
+	for _, m := range members {
+		closed := false
+		own := p.own(m)
+		if own.Zero() {
+			own = p.host.At(m.PID)
+		}
+		for _, c := range []halt.Cgroup{own, p.side(m)} {
+			if frozen, err := c.Frozen(); err != nil || !frozen {
+				continue
+			}
+			pids, err := c.Procs()
+			if err != nil {
+				f.add(schemas.Unverified, "%s: %v", m.label(), err)
+				continue
+			}
+			closed = true
+			p.look(pids, held, first)
+		}
+		if !closed {
+			f.add(schemas.Ineffective, "no freezer of %s is shut", m.label())
+			continue
+		}
+		shut++
+	}
+	if shut > 0 && shut < len(members) {
+		f.state = schemas.Partial
+	}
+	p.lookAgain(&f, first)
+	p.verifyPod(&f, members, s)
+	return f.layer("kernel", fmt.Sprintf("frozen: %d containers with %d processes", shut, len(held))), held
+}
+
+// look notes what each process has used so far.
+func (p *Pause) look(pids []int, held map[int]bool, seen map[int]halt.Activity) {
+	for _, pid := range pids {
+		if held[pid] {
+			continue
+		}
+		held[pid] = true
+		if a, err := halt.ReadActivity(pid); err == nil {
+			seen[pid] = a
+		}
+	}
+}
+
+func (p *Pause) lookAgain(f *finding, first map[int]halt.Activity) {
+	for pid, before := range first {
+		now, err := halt.ReadActivity(pid)
+		if err != nil {
+			continue // ended: SIGKILL works in a freezer
+		}
+		if now.State == 'R' || now != before {
+			f.add(schemas.Partial, "pid %d runs though its freezer is shut", pid)
+		}
+	}
+}
+
+// verifyPod looks for containers of the pod that are no members: they came later.
+func (p *Pause) verifyPod(f *finding, members []Member, s state) {
+	if s.Scope != scopePod || s.Pod == "" {
+		return
+	}
+	all := make([]string, len(members))
+	for i, m := range members {
+		all[i] = m.ID
+	}
+	for _, m := range members {
+		parent := p.host.Parent(m.Place, s.Pod)
+		if parent.Zero() {
+			continue
+		}
+		for _, name := range strangers(parent, all) {
+			f.add(schemas.Partial, "in the pod's cgroup %s runs something that is not held", name)
+		}
+		return
+	}
+	f.add(schemas.Unverified, "the pod's cgroup cannot be told from others: containers that came later are not seen")
+}
+
+// verifyStrays looks for processes of the members that no shut freezer holds.
+func (p *Pause) verifyStrays(members []Member, held map[int]bool) schemas.Layer {
+	var f finding
+	var look []strays.Container
+	seen := map[int]bool{}
+	for _, m := range members {
+		pids, err := p.procs(m)
+		if err != nil {
+			f.add(schemas.Unverified, "%s: %v", m.label(), err)
+		}
+		for _, pid := range pids {
+			if !held[pid] && !seen[pid] && living(pid) {
+				seen[pid] = true
+				f.add(schemas.Partial, "pid %d of %s is in no shut freezer", pid, m.label())
+			}
+		}
+		c, err := strays.Of(m.PID)
+		if err != nil {
+			f.add(schemas.Unverified, "%s: %v", m.label(), err)
+			continue
+		}
+		if c.Unsure {
+			f.add(schemas.Unverified, "%s is privileged and shares the host's process ids: what it moved out of its cgroup cannot be told from the host's own", m.label())
+		}
+		look = append(look, c)
+	}
+	found, err := strays.Find(look, held)
+	if err != nil {
+		f.add(schemas.Unverified, "%v", err)
+	}
+	for _, pid := range found {
+		if !seen[pid] && living(pid) {
+			f.add(schemas.Partial, "pid %d shares the container's namespaces and is in no shut freezer", pid)
+		}
+	}
+	return f.layer("strays", "none")
+}
+
+func living(pid int) bool {
+	s, err := halt.ReadStat(pid)
+	return err == nil && s.State != 'Z' && s.State != 'X'
+}
