@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -125,7 +126,7 @@ func (r *testRig) marks(container string) map[int]int {
 		}
 		return nil
 	}, func() error { return errAll })
-	if err != errAll { //nolint:errorlint // our own sentinel, handed through
+	if !errors.Is(err, errAll) {
 		r.t.Fatal(err)
 	}
 	return seen

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,7 +63,7 @@ func TestInnocentIsLeftAlone(t *testing.T) {
 // TestWholePodIsPaused: the target is widened to the containers of the pod.
 func TestWholePodIsPaused(t *testing.T) {
 	r := newRig(t, "")
-	pod := &lab.Pod{UID: "uid-" + r.namespace, Name: "shop", Namespace: "prod"}
+	pod := &lab.Pod{UID: fmt.Sprintf("6c1ba1f8-0000-4000-8000-%012d", rigs.Load()), Name: "shop", Namespace: "prod"}
 	app := r.start(lab.Container{ID: "app-" + r.namespace, Pod: pod})
 	sidecar := r.start(lab.Container{ID: "side-" + r.namespace, Pod: pod})
 	stranger := r.container("stranger-" + r.namespace)

@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for something that must happen.
-const patience = 90 * time.Second
+const patience = 60 * time.Second
 
 // testRig is one test's Firebreak: a configuration, a data folder, containers in
 // a containerd namespace of its own, and the processes that it starts.
@@ -306,7 +306,7 @@ func (r *testRig) until(playbook, container, state string) incident.View {
 		var found bool
 		v, found = r.of(playbook, container)
 		return found && pauseState(v) == state
-	})
+	}, func() string { return fmt.Sprintf("%+v", v) })
 	return v
 }
 
@@ -336,10 +336,13 @@ func (r *testRig) once(kinds ...schemas.Kind) {
 	}
 }
 
-func wait(t *testing.T, what string, until func() bool) {
+func wait(t *testing.T, what string, until func() bool, instead ...func() string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !until(); {
 		if time.Now().After(deadline) {
+			for _, f := range instead {
+				t.Log(f())
+			}
 			t.Fatalf("waited %s for %s", patience, what)
 		}
 		time.Sleep(50 * time.Millisecond)

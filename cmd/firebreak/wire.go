@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -247,8 +248,9 @@ func (w *wiring) underLease(ctx context.Context, st lease.State, key string, run
 	if err != nil {
 		return err
 	}
+	loop := rand.Text()
 	for {
-		revision, lost, stop, err := lease.Hold(ctx, st, lease.Config{Key: key, Holder: self, Log: w.log.With("part", "lease")})
+		revision, lost, stop, err := lease.Hold(ctx, st, lease.Config{Key: key, Holder: self, Nonce: loop, Log: w.log.With("part", "lease")})
 		if err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func (c Contain) one(ctx context.Context, watch *watch, shape string, i int, int
 		return err
 	}
 	defer func() { err = errors.Join(err, trace.Close(), os.RemoveAll(dir)) }()
-	run, err := c.Lab.Run(ctx, c.container(id, dir, shape))
+	run, err := c.Lab.Run(ctx, c.container(id, dir, shape, i))
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (c Contain) one(ctx context.Context, watch *watch, shape string, i int, int
 	}
 }
 
-func (c Contain) container(id, dir, shape string) lab.Container {
+func (c Contain) container(id, dir, shape string, i int) lab.Container {
 	bind := func(from, to string, mode string) specs.Mount {
 		return specs.Mount{Type: "bind", Source: from, Destination: to, Options: []string{"rbind", mode}}
 	}
@@ -156,7 +156,7 @@ func (c Contain) container(id, dir, shape string) lab.Container {
 		Mounts: []specs.Mount{bind(c.Binary, "/bench/firebreak", "ro"), bind(c.Binary, "/bench/xmrig", "ro"), bind(dir, "/trace", "rw")},
 	}
 	if shape == "pod" {
-		spec.Pod = &lab.Pod{UID: "uid-" + id, Name: id, Namespace: "bench"}
+		spec.Pod = &lab.Pod{UID: fmt.Sprintf("6c1ba1f8-0000-4000-8000-%012d", i), Name: id, Namespace: "bench"}
 	}
 	return spec
 }

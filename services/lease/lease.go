@@ -24,6 +24,12 @@ type Config struct {
 	Key    string
 	Holder Holder
 	TTL    time.Duration // how long a holder may be silent; 10 s when zero
+
+	// Nonce names one loop of the process that holds again and again: what it
+	// held before and lost touch with is its own at once. It must not be used
+	// by two at a time; random when "".
+	Nonce string
+
 	Log    *slog.Logger
 }
 
@@ -49,7 +55,10 @@ func Hold(ctx context.Context, st State, cfg Config) (rev uint64, lost <-chan st
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &lease{st: st, cfg: cfg, nonce: rand.Text(), gone: make(chan struct{}), done: make(chan struct{})}
+	if cfg.Nonce == "" {
+		cfg.Nonce = rand.Text()
+	}
+	l := &lease{st: st, cfg: cfg, nonce: cfg.Nonce, gone: make(chan struct{}), done: make(chan struct{})}
 	if err := l.acquire(ctx); err != nil {
 		return 0, nil, nil, err
 	}
@@ -166,7 +175,8 @@ func (l *lease) over(held entry, since time.Time) bool {
 	if ttl <= 0 {
 		ttl = l.cfg.TTL
 	}
-	return time.Since(since) >= ttl || held.Holder.dead(l.cfg.Holder)
+	own := held.Nonce == l.nonce && held.Holder == l.cfg.Holder
+	return own || time.Since(since) >= ttl || held.Holder.dead(l.cfg.Holder)
 }
 
 // take tries to become the holder; false when another came first.

@@ -224,3 +224,21 @@ func TestDead(t *testing.T) {
 		})
 	}
 }
+
+// A loop that lost touch with the bus, and could not give its lease back,
+// does not wait for itself.
+func TestItsOwnFormerHoldIsTakenAtOnce(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	st := bustest.New().Client("core", "")
+	cfg := Config{Key: "lease.core", Holder: self(t), TTL: time.Hour, Nonce: "loop"}
+	l := &lease{st: st, cfg: cfg, nonce: cfg.Nonce}
+	if err := l.acquire(ctx); err != nil {
+		t.Fatal(err)
+	}
+	_, _, stop, err := Hold(ctx, st, cfg)
+	if err != nil {
+		t.Fatalf("it waited for itself: %v", err)
+	}
+	stop()
+}

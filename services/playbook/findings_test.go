@@ -54,14 +54,15 @@ func TestFindings(t *testing.T) {
 		// The file.
 		{"an empty file", "", `1:1: error: the file is empty (begin with apiVersion: firebreak/v1)`},
 		{"comments alone", "# nothing\n", `1:1: error: the file is empty (begin with apiVersion: firebreak/v1)`},
-		{"no YAML", "a: b: c\n", `1:1: error: this is no YAML: mapping values are not allowed in this context`},
-		{"an open bracket", head + "on: [\n", `4:1: error: this is no YAML: did not find expected node content`},
+		{"no YAML", "a: b: c\n", `1:1: error: this is no YAML: mapping values are not allowed in this context (look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes)`},
+		{"an open bracket", head + "on: [\n", `4:1: error: this is no YAML: did not find expected node content (look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes)`},
 		{"no mapping", "- a\n", `1:1: error: want keys with values, got a list`},
 		{"two documents", head + on + then + "---\n" + head, `8:1: error: a second document begins here (put each playbook into a file of its own)`},
 		{"no UTF-8", "apiVersion: firebreak/v1\nkind: \xff\n", `2:7: error: this is no valid UTF-8 (save the file as UTF-8)`},
 		{"an anchor and an alias", "apiVersion: firebreak/v1\nkind: &k Playbook\nmetadata: *k\n", "2:7: error: anchors (&k) are not allowed (write it out where it is needed)\n3:11: error: aliases (*k) are not allowed (write it out)"},
 		{"a merge key", "<<: {a: b}\n", `1:1: error: merge keys (<<) are not allowed (write the keys out)`},
 		{"a tag", "apiVersion: !!str firebreak/v1\n", `1:13: error: tags (!!str) are not allowed (leave it out; put the value in quotes to make it text)`},
+		{"a condition that YAML takes for a tag", head + "on: {start: {type: runtime.process.started, when: !has(k8s)}}\n" + then, `4:1: error: this is no YAML: did not find expected whitespace or line break (look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes)`},
 		{"too deep", strings.Repeat("[", 30) + strings.Repeat("]", 30), `1:26: error: values lie more than 24 deep in one another`},
 
 		// Keys and scalars.

@@ -92,7 +92,7 @@ func (c *check) with(s document.Step, spec schemas.Spec, texts map[string]templa
 		c.errorf(s.Do.At, "", "%v", err)
 		return
 	}
-	place := func(pointer string) document.Place { return s.Do.At }
+	place := func(string) document.Place { return s.Do.At }
 	var value any = map[string]any{}
 	if s.With != nil {
 		if err := json.Unmarshal(s.With.JSON, &value); err != nil {

@@ -67,7 +67,10 @@ var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+)(?:, column (\d+))?: )?
 
 // syntax takes the place from the YAML parser's error.
 func syntax(err error) *Problem {
-	p := &Problem{Place: Place{Line: 1, Column: 1}, Message: "this is no YAML: " + err.Error()}
+	p := &Problem{
+		Place: Place{Line: 1, Column: 1}, Message: "this is no YAML: " + err.Error(),
+		Fix: "look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes",
+	}
 	m := syntaxLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		return p

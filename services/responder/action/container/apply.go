@@ -161,11 +161,7 @@ func (p *Pause) mark(a *attempt) {
 
 // awaitHalt waits until a frozen member has come to rest.
 func (p *Pause) awaitHalt(ctx context.Context, a *attempt) {
-	c := p.side(a.m)
-	if a.m.How == byParent {
-		c = p.own(a.m)
-	}
-	frozen, err := c.AwaitFrozen(ctx, rest)
+	frozen, err := halt.Await(ctx, rest, func() (bool, error) { return p.frozen(a.m) })
 	switch {
 	case errors.Is(err, halt.ErrGone):
 		// pause finds out whether it has ended.
@@ -176,6 +172,16 @@ func (p *Pause) awaitHalt(ctx context.Context, a *attempt) {
 	default:
 		a.haltErr = errRestless
 	}
+}
+
+// frozen says whether nothing in a member can run. Either freezer is enough,
+// and where both are at work the one that comes second never says so: what one
+// has frozen does not come to the other.
+func (p *Pause) frozen(m Member) (bool, error) {
+	if frozen, err := p.own(m).Frozen(); frozen || err != nil || m.How != bySide {
+		return frozen, err
+	}
+	return p.side(m).Frozen()
 }
 
 var errRestless = errors.New("not everything in it came to rest in time")

@@ -87,17 +87,27 @@ func (p *Pause) slipped(facts []runtime.Facts, s state) ([]Member, error) {
 				m, known = old, true
 			}
 		}
-		frozen, err := p.held(m).Frozen()
-		if errors.Is(err, halt.ErrGone) && m.How != byRuntime {
-			continue
+		shut := true
+		if m.How != byRuntime {
+			if shut, err = p.shut(m); errors.Is(err, halt.ErrGone) {
+				continue
+			}
 		}
 		status := statusOf(facts, current[i].ID)
-		shut := m.How == byRuntime || err == nil && frozen
 		if !known || !shut || !m.Sandbox && status == runtime.Running {
 			out = append(out, m)
 		}
 	}
 	return out, nil
+}
+
+// shut says whether our switch is on, and everything at rest.
+func (p *Pause) shut(m Member) (bool, error) {
+	on, err := p.held(m).SelfFrozen()
+	if err != nil || !on {
+		return false, err
+	}
+	return p.frozen(m)
 }
 
 func statusOf(facts []runtime.Facts, id string) string {

@@ -218,5 +218,5 @@ func (p *Pause) verifyStrays(members []Member, held map[int]bool) schemas.Layer 
 
 func living(pid int) bool {
 	s, err := halt.ReadStat(pid)
-	return err == nil && s.State != 'Z' && s.State != 'X'
+	return err == nil && !s.Dead()
 }

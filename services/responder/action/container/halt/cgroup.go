@@ -73,12 +73,12 @@ func (c Cgroup) SelfFrozen() (bool, error) {
 
 // AwaitFrozen waits until everything has stopped, at most for limit.
 func (c Cgroup) AwaitFrozen(ctx context.Context, limit time.Duration) (bool, error) {
-	return await(ctx, limit, c.Frozen)
+	return Await(ctx, limit, c.Frozen)
 }
 
-// await looks again and again. It sleeps in the kernel, for the runtime's
+// Await looks again and again, at most for limit. It sleeps in the kernel, for the runtime's
 // timers would make a wait of 20 µs one of 1 ms.
-func await(ctx context.Context, limit time.Duration, look func() (bool, error)) (bool, error) {
+func Await(ctx context.Context, limit time.Duration, look func() (bool, error)) (bool, error) {
 	deadline := time.Now().Add(limit)
 	pause := unix.NsecToTimespec((20 * time.Microsecond).Nanoseconds())
 	for {

@@ -85,7 +85,7 @@ func cutAt(p, id string) string {
 // Alive says whether the container's first process is still the one it was.
 func (at Place) Alive() bool {
 	s, err := ReadStat(at.PID)
-	return err == nil && s.Start == at.Start && s.State != 'Z' && s.State != 'X'
+	return err == nil && s.Start == at.Start && !s.Dead()
 }
 
 // Own is the cgroup that the runtime itself freezes.

@@ -59,6 +59,10 @@ func parseStat(b []byte) (Stat, error) {
 	return s, nil
 }
 
+// Dead says that the process has ended. One whose first thread has ended while
+// others run looks the same but for their number.
+func (s Stat) Dead() bool { return (s.State == 'Z' || s.State == 'X') && s.Threads <= 1 }
+
 // still says that the process's first thread is stopped by a signal or has ended.
 func (s Stat) still() bool {
 	return s.State == 'T' || s.State == 't' || s.State == 'Z' || s.State == 'X'

@@ -62,7 +62,7 @@ func (c Cgroup) signal(pid int, sig unix.Signal, but []Proc) (sent bool, err err
 	}()
 	s, err := ReadStat(pid)
 	in, err2 := c.Holds(pid)
-	if err != nil || err2 != nil || !in || s.State == 'Z' || slices.Contains(but, Proc{pid, s.Start}) {
+	if err != nil || err2 != nil || !in || s.Dead() || slices.Contains(but, Proc{pid, s.Start}) {
 		if err = errors.Join(err, err2); errors.Is(err, ErrGone) {
 			err = nil
 		}
@@ -122,7 +122,7 @@ func Stop(ctx context.Context, c Cgroup, patience, limit time.Duration) (bool, e
 	if err != nil {
 		return false, err
 	}
-	return await(ctx, limit, c.stopRound)
+	return Await(ctx, limit, c.stopRound)
 }
 
 // stopRound stops what still runs, and says whether nothing did. One round in

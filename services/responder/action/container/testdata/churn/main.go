@@ -4,43 +4,52 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"strconv"
 	"syscall"
 	"time"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "child" {
-		return
+	if len(os.Args) > 1 {
+		return // a child: to be started was all of its work
 	}
 	for range 6 {
-		go func() {
-			for x := 0; ; x++ {
-				if x%1000 == 0 {
-					time.Sleep(time.Microsecond)
-				}
-			}
-		}()
+		go compute()
 	}
-	go func() {
-		for {
-			if err := exec.Command(os.Args[0], "child").Run(); err != nil {
-				os.Exit(3)
-			}
-		}
-	}()
+	go fork()
 	n, err := strconv.Atoi(os.Getenv("CHURN"))
 	if err != nil {
-		n = 0
+		n = 0 // the first time
 	}
-	count := []byte(strconv.Itoa(n))
-	if err := os.WriteFile("/count", count, 0o600); err != nil {
-		os.Exit(4)
+	if err := os.WriteFile("/count", []byte(strconv.Itoa(n)), 0o600); err != nil {
+		os.Exit(1)
 	}
 	time.Sleep(3 * time.Millisecond)
 	env := []string{"CHURN=" + strconv.Itoa(n+1)}
-	if err := syscall.Exec(os.Args[0], os.Args[:1], env); err != nil {
-		os.Exit(5)
+	for { // out of memory or processes for a moment: try again
+		err = syscall.Exec(os.Args[0], os.Args[:1], env)
+		time.Sleep(time.Millisecond)
+		if err == nil {
+			return
+		}
+	}
+}
+
+func compute() {
+	for x := 0; ; x++ {
+		if x%1000 == 0 {
+			time.Sleep(time.Microsecond)
+		}
+	}
+}
+
+// fork starts children and reaps them, those too that an earlier program in
+// this process has left.
+func fork() {
+	for {
+		_, err := syscall.ForkExec(os.Args[0], []string{os.Args[0], "child"}, &syscall.ProcAttr{})
+		for err == nil {
+			_, err = syscall.Wait4(-1, nil, 0, nil)
+		}
 	}
 }
