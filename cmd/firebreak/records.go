@@ -18,6 +18,7 @@ type recordView struct {
 	Type        string          `json:"type"`
 	Subject     string          `json:"subject"`
 	Time        time.Time       `json:"time"`
+	ContentType string          `json:"datacontenttype"`
 	Seq         uint64          `json:"seq"`
 	Writer      string          `json:"writer"`
 	Prev        string          `json:"prev,omitempty"`
@@ -28,7 +29,8 @@ type recordView struct {
 func viewRecord(r schemas.Record) recordView {
 	return recordView{
 		Specversion: "1.0", ID: r.ID, Source: r.Source(), Type: r.Type(), Subject: r.Subject(), Time: r.Time,
-		Seq: r.Seq, Writer: r.Writer, Prev: r.Prev, Signature: r.Signature, Data: r.Data,
+		ContentType: "application/json",
+		Seq:         r.Seq, Writer: r.Writer, Prev: r.Prev, Signature: r.Signature, Data: r.Data,
 	}
 }
 

@@ -118,7 +118,7 @@ func (r *testRig) command(env []string, args ...string) *process {
 	r.t.Cleanup(func() {
 		p.kill()
 		if r.t.Failed() {
-			r.t.Logf("%s:\n%s", strings.Join(args, " "), p.output())
+			r.t.Logf("%s:\n%s", strings.Join(args, " "), p.tail())
 		}
 	})
 	return p
@@ -137,7 +137,7 @@ func (p *process) atWork() {
 	wait(p.t, "firebreak to be at work", func() bool {
 		select {
 		case <-p.done:
-			p.t.Fatalf("firebreak ended: %v\n%s", p.err, p.output())
+			p.t.Fatalf("firebreak ended: %v\n%s", p.err, p.tail())
 		default:
 		}
 		return strings.Contains(p.output(), "firebreak is at work")
@@ -149,10 +149,13 @@ func (p *process) output() string {
 	if err != nil {
 		return err.Error()
 	}
-	if len(raw) > 60_000 {
-		raw = raw[len(raw)-60_000:]
-	}
 	return string(raw)
+}
+
+// tail is the end of the output, for the log of a test that failed.
+func (p *process) tail() string {
+	out := p.output()
+	return out[max(0, len(out)-20_000):]
 }
 
 // kill ends the process by SIGKILL and waits.

@@ -119,32 +119,16 @@ func (c *Client) directHistory(ctx context.Context, r reader, from uint64, do fu
 // and each may leave one message less to come than the last, never fewer;
 // requests of uneven sizes keep two readers from falling into step.
 func (c *Client) consumerHistory(ctx context.Context, r reader, from uint64, do func(message) error) error {
-	name := r.stream + "." + c.readers.name
-	body, err := json.Marshal(map[string]uint64{"seq": from})
+	pending, err := c.resetReader(ctx, r.stream, from)
 	if err != nil {
 		return err
 	}
-	actx, cancel := context.WithTimeout(ctx, attemptWait)
-	defer cancel()
-	answer, err := c.ask(actx, &nats.Msg{Subject: localAPI + "CONSUMER.RESET." + name, Data: body})
-	if err != nil {
-		return err
-	}
-	var reset struct {
-		Pending uint64    `json:"num_pending"`
-		Error   *apiError `json:"error"`
-	}
-	if err := json.Unmarshal(answer.Data, &reset); err != nil {
-		return fmt.Errorf("reader of %s: %w", r.stream, err)
-	}
-	if reset.Error != nil {
-		return fmt.Errorf("reader of %s: %w", r.stream, reset.Error)
-	}
-	count, pending, batch := uint64(0), reset.Pending, batchMessages-rand.IntN(batchMessages/4) //nolint:gosec // no secret
+	call := localAPI + "CONSUMER.MSG.NEXT." + r.stream + "." + c.readers.name
+	count, batch := uint64(0), batchMessages-rand.IntN(batchMessages/4) //nolint:gosec // no secret
 	for got := batch; got == batch; {
 		got = 0
 		req := map[string]any{"batch": batch, "no_wait": true}
-		err := c.many(ctx, localAPI+"CONSUMER.MSG.NEXT."+name, req, func(m *nats.Msg) (bool, error) {
+		err := c.many(ctx, call, req, func(m *nats.Msg) (bool, error) {
 			switch status := first(m.Header, headStatus); status {
 			case "":
 			case "404", "408": // no more
@@ -171,6 +155,31 @@ func (c *Client) consumerHistory(ctx context.Context, r reader, from uint64, do 
 		return errBroken
 	}
 	return nil
+}
+
+// resetReader moves the user's consumer, and gives how many messages it has to come.
+func (c *Client) resetReader(ctx context.Context, stream string, from uint64) (uint64, error) {
+	body, err := json.Marshal(map[string]uint64{"seq": from})
+	if err != nil {
+		return 0, err
+	}
+	actx, cancel := context.WithTimeout(ctx, attemptWait)
+	defer cancel()
+	answer, err := c.ask(actx, &nats.Msg{Subject: localAPI + "CONSUMER.RESET." + stream + "." + c.readers.name, Data: body})
+	if err != nil {
+		return 0, err
+	}
+	var reset struct {
+		Pending uint64    `json:"num_pending"`
+		Error   *apiError `json:"error"`
+	}
+	if err := json.Unmarshal(answer.Data, &reset); err != nil {
+		return 0, fmt.Errorf("reader of %s: %w", stream, err)
+	}
+	if reset.Error != nil {
+		return 0, fmt.Errorf("reader of %s: %w", stream, reset.Error)
+	}
+	return reset.Pending, nil
 }
 
 // many sends a request and takes its answers until take says that it was the

@@ -107,13 +107,13 @@ func follow[T any](t testing.TB, run func(ctx context.Context, handle func(T) er
 // next waits for the next of a channel.
 func next[T any](t testing.TB, ch <-chan T) T {
 	t.Helper()
+	var v T
 	select {
-	case v := <-ch:
-		return v
+	case v = <-ch:
 	case <-time.After(patience):
 		t.Fatal("nothing came")
-		panic("unreachable")
 	}
+	return v
 }
 
 // none tells whether a channel is empty, now that what came after it was seen.

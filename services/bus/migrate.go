@@ -78,14 +78,15 @@ func migrateStream(ctx context.Context, js jetstream.JetStream, want jetstream.S
 	if v, err := strconv.Atoi(is.Metadata[layoutKey]); err == nil && v > layout {
 		return fmt.Errorf("%w: its layout is %d, this program knows %d: use the newer program", ErrNewer, v, layout)
 	}
-	if want.Discard == jetstream.DiscardNew && want.MaxBytes > 0 && info.State.Bytes > uint64(want.MaxBytes) {
+	over := info.State.Bytes > uint64(max(want.MaxBytes, 0)) //nolint:gosec // it is not negative
+	if want.Discard == jetstream.DiscardNew && over {
 		return fmt.Errorf("%w: it holds %d bytes, more than the limit of %d asked for: nothing is thrown away; ask for more", ErrFull, info.State.Bytes, want.MaxBytes)
 	}
 	next := overlay(is, want)
 	if reflect.DeepEqual(is, next) {
 		return nil
 	}
-	if want.Discard == jetstream.DiscardOld && info.State.Bytes > uint64(max(want.MaxBytes, 0)) {
+	if want.Discard == jetstream.DiscardOld && over {
 		log.Warn("store lets go of its oldest for its new limit", "store", want.Name, "bytes", info.State.Bytes, "max_bytes", want.MaxBytes)
 	}
 	if _, err := js.UpdateStream(ctx, next); err != nil {

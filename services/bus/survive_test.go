@@ -263,8 +263,8 @@ func TestManyReadersOfOneKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	one, two := o.client(bus.Responder("a")), o.client(bus.Responder("a"))
-	for _, c := range []*bus.Client{one, one, two} {
+	one := o.client(bus.Responder("a"))
+	for _, c := range []*bus.Client{one, one, o.client(bus.Responder("a")), o.client(bus.Responder("a"))} {
 		got, _ := follow(t, func(ctx context.Context, h func(schemas.Record) error, l func() error) error {
 			return c.FollowLedger(ctx, 10, h, l)
 		})

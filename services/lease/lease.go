@@ -30,7 +30,7 @@ type Config struct {
 	// by two at a time; random when "".
 	Nonce string
 
-	Log    *slog.Logger
+	Log *slog.Logger
 }
 
 // entry is what STATE keeps.

@@ -8,7 +8,9 @@ package action
 //go:generate env UPDATE=1 go test -count=1 -run TestReference .
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"log/slog"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -26,8 +28,14 @@ type Deps struct {
 	Containerd *containerd.Client
 	Namespaces []string        // containerd's, searched when a target names none; nil: those of package container
 	Known      container.Known // what a collector remembers of containers; may be nil
+	Blobs      Blobs           // where evidence goes; needed at a node
 	Notices    notify.Sink     // nil: the log
 	Log        *slog.Logger
+}
+
+// Blobs stores what is captured under its digest ("sha256:<hex>").
+type Blobs interface {
+	PutBlob(ctx context.Context, r io.Reader) (digest string, size int64, err error)
 }
 
 // entry is one action of the list.
