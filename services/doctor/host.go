@@ -22,9 +22,9 @@ var capabilities = []struct {
 	lost     string
 }{
 	{unix.CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE", true, "containerd's socket and the cgroups of containers cannot be opened"},
-	{unix.CAP_KILL, "CAP_KILL", true, "a container without a cgroup of its pod cannot be halted"},
-	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", true, "processes of containers cannot be looked at for their origin and for evidence"},
-	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", false, "the writable layer of a container cannot be captured"},
+	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", true, "no containment can be verified, and processes cannot be looked at for their origin and for evidence"},
+	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", false, "a container cannot be marked as halted, so it is only paused, which is slower"},
+	{unix.CAP_KILL, "CAP_KILL", false, "a container is not halted before its pause where that takes signals"},
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", false, "the proc connector, which stands in for eBPF, cannot be used"},
 	{unix.CAP_BPF, "CAP_BPF", false, "the eBPF exec sensor cannot be loaded"},
 	{unix.CAP_PERFMON, "CAP_PERFMON", false, "the eBPF exec sensor cannot be attached"},

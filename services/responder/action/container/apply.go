@@ -16,12 +16,13 @@ import (
 
 // Limits of waiting. What is not reached is told, never assumed.
 const (
-	patience = 25 * time.Millisecond // for a v1 freezer, which can wait for ever
+	patience = 25 * time.Millisecond // for a freezer, before other means are tried
 	rest     = 3 * time.Second       // for all processes to come to rest
+	answer   = 10 * time.Second      // for containerd to pause one task
 )
 
-// Apply halts all members, and pauses them at the same time: the pause works
-// in front of and behind the halt, and the kernel's halt is there long before.
+// Apply turns the kernel's switches of all members at once, and has each paused
+// as soon as it is at rest.
 func (p *Pause) Apply(ctx context.Context, plan schemas.Plan) (schemas.Effect, error) {
 	e := schemas.Effect{Version: version, Plan: plan}
 	s, err := stateOf(e)
@@ -81,14 +82,10 @@ func (p *Pause) contain(ctx context.Context, s state) (done, error) {
 		return done{}, err
 	}
 	parent := p.startHalts(work, s)
+	parent = p.awaitParent(ctx, work, parent)
 	var wg sync.WaitGroup
 	for _, a := range work {
-		wg.Go(func() { p.pause(ctx, a) })
-	}
-	for _, a := range work {
-		if a.m.How == bySide || a.m.How == byParent {
-			p.awaitHalt(ctx, a)
-		}
+		wg.Go(func() { p.second(ctx, a) })
 	}
 	wg.Wait()
 	p.settle(work, parent)
@@ -159,18 +156,48 @@ func (p *Pause) mark(a *attempt) {
 	}
 }
 
+// awaitParent waits until the pod's freezer has all members at rest. A process
+// with many threads that is just executing another program keeps a v1 freezer
+// waiting for ever, and the runtime's too: then it is opened again, and they
+// are halted by signals.
+func (p *Pause) awaitParent(ctx context.Context, work []*attempt, parent halt.Cgroup) halt.Cgroup {
+	if parent.Zero() {
+		return parent
+	}
+	frozen, err := parent.AwaitFrozen(ctx, patience)
+	if err == nil && frozen {
+		now := time.Now()
+		for _, a := range work {
+			if a.m.How == byParent {
+				a.halted = now
+			}
+		}
+		return parent
+	}
+	p.log.Debug("halt: fall back to signals", "cgroup", parent.Path, "err", err)
+	if err := errors.Join(parent.Thaw(), parent.ClearMark(halt.MarkPause)); err != nil {
+		p.log.Warn("halt: the pod's cgroup stays frozen", "cgroup", parent.Path, "err", err)
+	}
+	for _, a := range work {
+		if a.m.How == byParent {
+			a.m.How = byStop
+		}
+	}
+	return halt.Cgroup{}
+}
+
 // awaitHalt waits until a frozen member has come to rest.
-func (p *Pause) awaitHalt(ctx context.Context, a *attempt) {
-	frozen, err := halt.Await(ctx, rest, func() (bool, error) { return p.frozen(a.m) })
+func (p *Pause) awaitHalt(ctx context.Context, a *attempt, limit time.Duration) {
+	frozen, err := halt.Await(ctx, limit, func() (bool, error) { return p.frozen(a.m) })
 	switch {
-	case errors.Is(err, halt.ErrGone):
-		// pause finds out whether it has ended.
-	case err != nil:
-		a.haltErr = err
 	case frozen:
-		a.halted = time.Now()
-	default:
+		a.halted, a.haltErr = time.Now(), nil
+	case err == nil:
 		a.haltErr = errRestless
+	case errors.Is(err, halt.ErrGone):
+		a.gone = true
+	default:
+		a.haltErr = err
 	}
 }
 

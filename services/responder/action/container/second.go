@@ -12,12 +12,14 @@ import (
 	"firebreak/services/responder/action/container/runtime"
 )
 
-// pause is the second half for one member, and the first too where it is
+// second is the second half for one member, and the first too where it is
 // halted by signals or by the runtime itself.
-func (p *Pause) pause(ctx context.Context, a *attempt) {
+func (p *Pause) second(ctx context.Context, a *attempt) {
 	switch {
-	case a.m.Sandbox && (a.m.How == bySide || a.m.How == byParent):
-		return
+	case a.m.How == bySide:
+		p.pauseBySide(ctx, a)
+	case a.m.Sandbox && a.m.How == byParent:
+		return // settle moves the halt to its own freezer
 	case a.m.Sandbox:
 		p.haltSandbox(ctx, a)
 	case a.m.How == byStop:
@@ -26,6 +28,27 @@ func (p *Pause) pause(ctx context.Context, a *attempt) {
 		a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
 		if a.m.How == byRuntime {
 			a.halted = a.paused
+		}
+	}
+}
+
+// pauseBySide waits for the halt before it pauses: in the v2 freezer threads
+// can still die, so that a process which is just executing another program
+// comes to rest; the runtime's v1 freezer, were it the first, would keep its
+// threads from dying and wait for ever.
+func (p *Pause) pauseBySide(ctx context.Context, a *attempt) {
+	p.awaitHalt(ctx, a, patience)
+	if a.m.Sandbox {
+		if a.halted.IsZero() && !a.gone {
+			p.awaitHalt(ctx, a, rest)
+		}
+		return
+	}
+	a.gone = false
+	a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
+	if a.halted.IsZero() && a.paused.IsZero() && !a.gone {
+		if p.awaitHalt(ctx, a, rest); !a.halted.IsZero() {
+			a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
 		}
 	}
 }
@@ -120,6 +143,8 @@ func (p *Pause) takeSignalsBack(ctx context.Context, a *attempt) {
 // containerd refuses because the runtime's own freezer is on, though it did not
 // turn it on itself, signals take the freezer's place for the time of the pause.
 func (p *Pause) pauseTask(ctx context.Context, m Member) (at time.Time, gone bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	if err = p.runtime.Pause(ctx, m.Namespace, m.ID); err == nil {
 		return time.Now(), false, nil
 	}
@@ -137,7 +162,7 @@ func (p *Pause) pauseTask(ctx context.Context, m Member) (at time.Time, gone boo
 // evidence.capture or before a crash.
 func (p *Pause) pauseFrozen(ctx context.Context, m Member) (at time.Time, gone bool, err error) {
 	c := p.own(m)
-	if _, err = halt.Stop(ctx, c, rest, rest); err != nil {
+	if _, err = halt.Stop(ctx, c, patience, rest); err != nil {
 		return time.Time{}, errors.Is(err, halt.ErrGone), err
 	}
 	if err = p.runtime.Pause(ctx, m.Namespace, m.ID); err != nil {
