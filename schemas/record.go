@@ -82,7 +82,7 @@ func TaskID(step, target string) string {
 	return step + "-" + hex.EncodeToString(sum[:8])
 }
 
-// RecordType is the CloudEvents type of the record.
+// Type is the CloudEvents type of the record.
 func (r Record) Type() string { return RecordPrefix + string(r.Kind) }
 
 // Source is the CloudEvents source of the record.

@@ -21,8 +21,8 @@ func holdCommand(sh *shell) *cobra.Command {
 		Use: "hold", Short: "Stop every automatic act until `resume`; releases still work", Args: noArgs,
 		Long: `Stop every automatic act, on every node, until ` + "`firebreak resume`" + `.
 
-Events are still collected and incidents still opened; their steps are refused
-with the hold as the reason. What is contained stays contained, and can be
+Events are still collected and incidents still opened; their steps are not
+carried out, with the hold as the reason. What is contained stays contained, and can be
 released. The hold outlives restarts.`,
 		Example: `  firebreak hold --why "maintenance of the shop until 03:00"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

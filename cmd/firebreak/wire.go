@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -16,10 +18,12 @@ import (
 	"firebreak/services/bus"
 	"firebreak/services/collector"
 	"firebreak/services/collector/runtime"
+	"firebreak/services/collector/runtime/cgroup"
 	containerdsource "firebreak/services/collector/runtime/containerd"
 	"firebreak/services/collector/runtime/exec"
 	"firebreak/services/collector/runtime/usage"
 	"firebreak/services/conductor"
+	"firebreak/services/conductor/decide"
 	"firebreak/services/correlator"
 	"firebreak/services/lease"
 	"firebreak/services/responder"
@@ -148,8 +152,12 @@ func (w *wiring) runCore(ctx context.Context, client *bus.Client, lib *library, 
 	if err != nil {
 		return err
 	}
+	own, err := ownContainer()
+	if err != nil {
+		return err
+	}
 	con := conductor.New(conductor.Config{
-		Bus: client, Specs: action.Specs(), Cluster: w.cfg.ClusterName, Lease: revision, Log: w.log.With("part", "conductor"),
+		Bus: client, Specs: action.Specs(), Protected: decide.Protected{Containers: own}, Cluster: w.cfg.ClusterName, Lease: revision, Log: w.log.With("part", "conductor"),
 	})
 	set := lib.current()
 	con.Warm(set)
@@ -179,6 +187,11 @@ func (w *wiring) node() (part, error) {
 		}
 		rail = loaded
 	}
+	own, err := ownContainer()
+	if err != nil {
+		return nil, err
+	}
+	rail.Protect(own...)
 	return func(ctx context.Context) error {
 		client, err := w.connect(ctx, bus.Responder(w.cfg.NodeName))
 		if err != nil {
@@ -220,6 +233,28 @@ func (w *wiring) points(place string) func(string) {
 		return nil
 	}
 	return func(point string) { w.at(place + " " + point) }
+}
+
+// ownContainer gives the id of the container that this process runs in, if it
+// runs in one: it must never contain itself.
+func ownContainer() ([]string, error) {
+	raw, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("own cgroup: %w", err)
+	}
+	entries, err := cgroup.Parse(string(raw))
+	if err != nil {
+		return nil, fmt.Errorf("own cgroup: %w", err)
+	}
+	var ids []string
+	for _, path := range entries {
+		for _, c := range cgroup.Candidates(path.Path) {
+			if c.Hex && !slices.Contains(ids, c.ID) {
+				ids = append(ids, c.ID)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // conductorKey is whose requests a responder carries out.

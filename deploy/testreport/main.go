@@ -181,5 +181,5 @@ func (t *totals) end(w io.Writer) {
 			fmt.Fprintln(w, "  "+n)
 		}
 	}
-	fmt.Fprintf(w, "%d passed, %d failed, %d skipped in %d packages\n", t.passed, t.failed, t.skipped, t.packages)
+	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
 }

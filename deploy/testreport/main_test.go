@@ -31,7 +31,7 @@ func TestReport(t *testing.T) {
 			},
 			"ok    p                                                      1.2 s\n" +
 				"-     q                                                  no tests\n" +
-				"2 passed, 0 failed, 1 skipped in 2 packages\n",
+				"2 passed, 0 failed, 1 skipped\n",
 			false,
 		},
 		{
@@ -47,7 +47,7 @@ func TestReport(t *testing.T) {
 			"    a_test.go:3: want 1\n" +
 				"FAIL  p                                                      0.1 s\n" +
 				"\nfailed:\n  p TestA\n" +
-				"1 passed, 1 failed, 0 skipped in 1 packages\n",
+				"1 passed, 1 failed, 0 skipped\n",
 			true,
 		},
 		{
@@ -62,7 +62,7 @@ func TestReport(t *testing.T) {
 			"# p\nx.go:1:1: syntax error\n" +
 				"FAIL  p                                                      0.0 s\n" +
 				"\nfailed:\n  p\n" +
-				"0 passed, 1 failed, 0 skipped in 1 packages\n",
+				"0 passed, 1 failed, 0 skipped\n",
 			true,
 		},
 		{
@@ -77,7 +77,7 @@ func TestReport(t *testing.T) {
 			"FAIL\npanic: oh\n" +
 				"FAIL  p                                                      0.0 s\n" +
 				"\nfailed:\n  p\n" +
-				"0 passed, 1 failed, 0 skipped in 1 packages\n",
+				"0 passed, 1 failed, 0 skipped\n",
 			true,
 		},
 		{
@@ -89,13 +89,13 @@ func TestReport(t *testing.T) {
 			},
 			"half\n" +
 				"\nfailed:\n  p (did not end)\n" +
-				"1 passed, 1 failed, 0 skipped in 0 packages\n",
+				"1 passed, 1 failed, 0 skipped\n",
 			true,
 		},
 		{
 			"go's own words are passed on, and nothing tested is no success",
 			[]string{"go: cannot find main module", ""},
-			"go: cannot find main module\nno package was tested\n0 passed, 0 failed, 0 skipped in 0 packages\n",
+			"go: cannot find main module\nno package was tested\n0 passed, 0 failed, 0 skipped\n",
 			true,
 		},
 	}

@@ -207,3 +207,12 @@ func clean(t testing.TB, rs ...*lab.Running) {
 }
 
 func mounts(m ...specs.Mount) []specs.Mount { return m }
+
+func membersIn(t testing.TB, e schemas.Effect) []Member {
+	t.Helper()
+	s, err := stateOf(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Members
+}

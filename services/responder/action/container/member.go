@@ -2,6 +2,7 @@ package container
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +72,11 @@ func (p *Pause) procs(m Member) ([]int, error) {
 	pids = append(pids, more...)
 	if p.own(m).Zero() && m.Alive() {
 		// Whatever shares its cgroup is paused with it.
-		if more, err = p.host.At(m.PID).Procs(); err != nil {
+		at, err := p.host.At(m.PID)
+		if err == nil {
+			more, err = at.Procs()
+		}
+		if err != nil && !errors.Is(err, halt.ErrGone) {
 			return nil, fmt.Errorf("%s: %w", m.Place, err)
 		}
 		pids = append(append(pids, more...), m.PID)

@@ -103,7 +103,10 @@ func (p *Pause) verifyKernel(members []Member, s state) (schemas.Layer, map[int]
 		closed := false
 		own := p.own(m)
 		if own.Zero() {
-			own = p.host.At(m.PID)
+			var err error
+			if own, err = p.host.At(m.PID); err != nil {
+				f.add(schemas.Unverified, "%s: %v", m.label(), err)
+			}
 		}
 		for _, c := range []halt.Cgroup{own, p.side(m)} {
 			if frozen, err := c.Frozen(); err != nil || !frozen {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -30,12 +31,34 @@ func (h Host) Locate(pid int, id string) (Place, error) {
 		return at, err
 	}
 	at.Start = s.Start
+	err = cgroupsOf(pid, func(text []byte) bool {
+		at.V1, at.V2 = h.own(string(text), id)
+		return at.V1 != "" || at.V2 != ""
+	})
+	return at, err
+}
+
+// cgroupsOf hands over the text of /proc/<pid>/cgroup until it is found good.
+// A thread that has ended is in no v1 cgroup any more, and the first thread can
+// end before the others: for good, or for the moment when another one executes
+// a program. Then the others are asked.
+func cgroupsOf(pid int, good func(text []byte) bool) error {
 	text, err := readProc(pid, "cgroup")
-	if err != nil {
-		return at, err
+	if err != nil || good(text) {
+		return err
 	}
-	at.V1, at.V2 = h.own(string(text), id)
-	return at, nil
+	s, err := ReadStat(pid)
+	if err != nil || s.Threads < 2 && s.State != 'Z' {
+		return err
+	}
+	tasks, err := childDirs("/proc/" + strconv.Itoa(pid) + "/task")
+	for _, t := range tasks {
+		// A thread may end between the list and the look.
+		if text, err := readProc(pid, "task/"+t+"/cgroup"); err == nil && good(text) {
+			return nil
+		}
+	}
+	return err
 }
 
 // own takes from /proc/<pid>/cgroup the paths that end in the container's own cgroup.
@@ -123,23 +146,23 @@ func (h Host) Parent(at Place, podUID string) Cgroup {
 
 // At is the cgroup that a process is in, whosever it is, in the hierarchy of
 // Own. It serves to look, not to freeze.
-func (h Host) At(pid int) Cgroup {
-	text, err := readProc(pid, "cgroup")
-	if err != nil {
-		return Cgroup{}
-	}
-	for line := range strings.Lines(string(text)) {
-		_, rest, _ := strings.Cut(line, ":")
-		controllers, p, ok := strings.Cut(strings.TrimSuffix(rest, "\n"), ":")
-		switch {
-		case !ok || strings.Contains(p, "/.."):
-		case h.V1 != "" && hasOption(controllers, "freezer"):
-			return cgroup(h.V1, p, false)
-		case h.V1 == "" && controllers == "":
-			return cgroup(h.V2, p, true)
+func (h Host) At(pid int) (Cgroup, error) {
+	var c Cgroup
+	err := cgroupsOf(pid, func(text []byte) bool {
+		for line := range strings.Lines(string(text)) {
+			_, rest, _ := strings.Cut(line, ":")
+			controllers, p, ok := strings.Cut(strings.TrimSuffix(rest, "\n"), ":")
+			switch {
+			case !ok || strings.Contains(p, "/.."):
+			case h.V1 != "" && hasOption(controllers, "freezer"):
+				c = cgroup(h.V1, p, false)
+			case h.V1 == "" && controllers == "":
+				c = cgroup(h.V2, p, true)
+			}
 		}
-	}
-	return Cgroup{}
+		return !c.Zero()
+	})
+	return c, err
 }
 
 func cgroup(root, p string, v2 bool) Cgroup {

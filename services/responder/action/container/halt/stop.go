@@ -82,11 +82,17 @@ func (c Cgroup) Holds(pid int) (bool, error) {
 	if c.Zero() {
 		return false, nil
 	}
-	b, err := readProc(pid, "cgroup")
-	if err != nil {
-		return false, err
-	}
-	for line := range bytes.Lines(b) {
+	in := false
+	err := cgroupsOf(pid, func(text []byte) bool {
+		in = c.named(text)
+		return in
+	})
+	return in, err
+}
+
+// named says whether /proc/<pid>/cgroup names the cgroup or one below it.
+func (c Cgroup) named(text []byte) bool {
+	for line := range bytes.Lines(text) {
 		_, rest, _ := bytes.Cut(line, []byte(":"))
 		controllers, p, _ := bytes.Cut(rest, []byte(":"))
 		mine := c.V2 && len(controllers) == 0 || !c.V2 && hasOption(string(controllers), "freezer")
@@ -94,9 +100,9 @@ func (c Cgroup) Holds(pid int) (bool, error) {
 			continue
 		}
 		below, ok := bytes.CutPrefix(bytes.TrimSuffix(p, []byte("\n")), []byte(c.Path))
-		return ok && (len(below) == 0 || below[0] == '/'), nil
+		return ok && (len(below) == 0 || below[0] == '/')
 	}
-	return false, nil
+	return false
 }
 
 // Stop halts a cgroup by signals, for where its own freezer must be off when
