@@ -38,7 +38,7 @@ execute a miner and time what Firebreak does. The last line is one JSON object;
 					return err
 				}
 				result, err := bench.Contain{
-					N: n, Lab: r.lab, Pipeline: r.people, Binary: r.binary, Dir: traces, Progress: sh.progress("containers"), Log: telemetry.Discard(),
+					N: n, Lab: r.lab, Pipeline: r.people, Binary: r.workload, Dir: traces, Progress: sh.progress("containers"), Log: telemetry.Discard(),
 				}.Run(ctx)
 				if err != nil {
 					return fmt.Errorf("%w\n%s", err, r.tail())
@@ -87,7 +87,7 @@ func benchExec(sh *shell) *cobra.Command {
 		Example: "  firebreak bench exec -n 2000 --rate 200 --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.onRig(cmd.Context(), func(ctx context.Context, r *rig) error {
-				result, err := bench.Execs{N: n, Rate: rate, Lab: r.lab, Pipeline: r.people, Binary: r.binary, Progress: sh.progress("execs")}.Run(ctx)
+				result, err := bench.Execs{N: n, Rate: rate, Lab: r.lab, Pipeline: r.people, Binary: r.workload, Progress: sh.progress("execs")}.Run(ctx)
 				if err != nil {
 					return err
 				}
@@ -132,7 +132,7 @@ func benchIdle(sh *shell) *cobra.Command {
 
 // onRig runs a measurement and cleans up after it.
 func (sh *shell) onRig(ctx context.Context, measure func(context.Context, *rig) error) (err error) {
-	r, err := startRig(ctx, func(line string) { fmt.Fprintln(sh.err, line) })
+	r, err := startRig(ctx, bench.Playbook, func(line string) { fmt.Fprintln(sh.err, line) })
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}

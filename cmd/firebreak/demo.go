@@ -43,7 +43,7 @@ func (sh *shell) demo(ctx context.Context) (result demo.Result, err error) {
 			sh.say("%s", visible(line))
 		}
 	}
-	r, err := startRig(ctx, say)
+	r, err := startRig(ctx, "", say)
 	if err != nil {
 		return result, err
 	}
@@ -56,7 +56,7 @@ func (sh *shell) demo(ctx context.Context) (result demo.Result, err error) {
 		return result, err
 	}
 	return demo.Demo{
-		Lab: r.lab, Pipeline: r.people, Binary: r.binary, Dir: traces, Say: say,
+		Lab: r.lab, Pipeline: r.people, Binary: r.workload, Dir: traces, Say: say,
 		Release: func(ctx context.Context, id string) error {
 			return askRelease(ctx, r.people, id, schemas.ReleaseAsked{By: whoami(), Why: "the demo is over"})
 		},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,12 +27,17 @@ type rig struct {
 	done   chan error
 	people *bus.Client
 	binary string
+
+	// workload is a copy of this binary that runs inside the containers. The
+	// very file would be taken for Firebreak itself, which is never contained.
+	workload string
 }
 
 const rigStart = 60 * time.Second
 
-// startRig starts both and waits until Firebreak is at work.
-func startRig(ctx context.Context, say func(string)) (_ *rig, err error) {
+// startRig starts both and waits until Firebreak is at work: with a playbook,
+// or with the library in force when it is "".
+func startRig(ctx context.Context, playbook string, say func(string)) (_ *rig, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("this starts containers and looks at the kernel: run it as root")
 	}
@@ -47,11 +53,18 @@ func startRig(ctx context.Context, say func(string)) (_ *rig, err error) {
 			err = errors.Join(err, r.stop(context.WithoutCancel(ctx)))
 		}
 	}()
+	r.workload = filepath.Join(r.dir, "workload")
+	if err = copyFile(r.binary, r.workload); err != nil {
+		return nil, err
+	}
 	say("starting a containerd of our own")
 	if r.lab, err = lab.Start(ctx, lab.Config{Dir: filepath.Join(r.dir, "lab"), Log: telemetry.Discard()}); err != nil {
 		return nil, err
 	}
-	say("starting firebreak run, with library: enforce")
+	if err = r.configure(playbook); err != nil {
+		return nil, err
+	}
+	say("starting firebreak run")
 	if err = r.start(ctx); err != nil {
 		return nil, err
 	}
@@ -63,14 +76,43 @@ func startRig(ctx context.Context, say func(string)) (_ *rig, err error) {
 	return r, err
 }
 
+func copyFile(from, to string) (err error) {
+	src, err := os.Open(from) //nolint:gosec // this binary
+	if err != nil {
+		return fmt.Errorf("copy this binary: %w", err)
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700) //nolint:gosec // in a folder of our own
+	if err != nil {
+		return fmt.Errorf("copy this binary: %w", err)
+	}
+	defer func() { err = errors.Join(err, dst.Close()) }()
+	if _, err := io.Copy(dst, src); err != nil {
+		return fmt.Errorf("copy this binary: %w", err)
+	}
+	return nil
+}
+
 func (r *rig) configFile() string { return filepath.Join(r.dir, "firebreak.yaml") }
 func (r *rig) logFile() string    { return filepath.Join(r.dir, "firebreak.log") }
 
-func (r *rig) start(ctx context.Context) error {
-	text := fmt.Sprintf("data_dir: ./data\nlibrary: enforce\nlog: {format: json}\nruntime:\n  containerd: {address: %q, namespaces: [default, k8s.io]}\n", r.lab.Address())
+// configure writes the configuration, and the playbook beside it.
+func (r *rig) configure(playbook string) error {
+	force := "library: enforce"
+	if playbook != "" {
+		force = "library: false\nplaybooks: [./playbook.yaml]"
+		if err := os.WriteFile(filepath.Join(r.dir, "playbook.yaml"), []byte(playbook), 0o600); err != nil {
+			return fmt.Errorf("playbook: %w", err)
+		}
+	}
+	text := fmt.Sprintf("data_dir: ./data\n%s\nlog: {format: json}\nruntime:\n  containerd: {address: %q, namespaces: [default, k8s.io]}\n", force, r.lab.Address())
 	if err := os.WriteFile(r.configFile(), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
+	return nil
+}
+
+func (r *rig) start(ctx context.Context) error {
 	log, err := os.Create(r.logFile())
 	if err != nil {
 		return fmt.Errorf("log: %w", err)

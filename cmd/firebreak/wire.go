@@ -204,7 +204,7 @@ func (w *wiring) node() (part, error) {
 		}
 		defer daemon.Close()
 		deps := action.Deps{
-			Containerd: daemon, Namespaces: w.cfg.Runtime.Containerd.Namespaces, Log: w.log.With("part", "action"),
+			Containerd: daemon, Namespaces: w.cfg.Runtime.Containerd.Namespaces, Blobs: client, Log: w.log.With("part", "action"),
 		}
 		if w.known != nil {
 			deps.Known = memory{w.known}

@@ -16,6 +16,25 @@ import (
 	"firebreak/services/lab"
 )
 
+// Playbook is what the measured pipeline has in force: the library's own
+// playbooks stop after a few targets, as they should, and a measurement must
+// not.
+const Playbook = `apiVersion: firebreak/v1
+kind: Playbook
+metadata: {name: bench, summary: The measured program was executed, arena: runtime, severity: critical}
+on:
+  start:
+    type: runtime.process.started
+    when: has(process.executable.name) && process.executable.name == "` + Trigger + `"
+match: {by: container.id}
+once: 1h
+guard: {mode: enforce}
+then:
+  - do: container.pause
+    for: 4h
+    onExpire: keep
+`
+
 // Contain measures containment: N containers of each of two shapes, alone and
 // in a pod's cgroup, each running several threads and a fork loop. Each is
 // first paused barely and resumed, then triggers Firebreak by a real exec.
@@ -152,8 +171,8 @@ func (c Contain) container(id, dir, shape string, i int) lab.Container {
 	}
 	spec := lab.Container{
 		ID:     id,
-		Args:   workload.Args("/bench/firebreak", "/trace/trace", "/bench/xmrig", "/trace/go"),
-		Mounts: []specs.Mount{bind(c.Binary, "/bench/firebreak", "ro"), bind(c.Binary, "/bench/xmrig", "ro"), bind(dir, "/trace", "rw")},
+		Args:   workload.Args("/bench/app", "/trace/trace", "/bench/xmrig", "/trace/go"),
+		Mounts: []specs.Mount{bind(c.Binary, "/bench/app", "ro"), bind(c.Binary, "/bench/xmrig", "ro"), bind(dir, "/trace", "rw")},
 	}
 	if shape == "pod" {
 		spec.Pod = &lab.Pod{UID: fmt.Sprintf("6c1ba1f8-0000-4000-8000-%012d", i), Name: id, Namespace: "bench"}

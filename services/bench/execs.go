@@ -45,7 +45,7 @@ func (x Execs) Run(ctx context.Context) (ExecsResult, error) {
 	run, err := x.Lab.Run(ctx, lab.Container{
 		ID:     "bench-exec",
 		Args:   []string{"/bin/sh", "-c", "while :; do sleep 1; done"},
-		Mounts: []specs.Mount{{Type: "bind", Source: x.Binary, Destination: "/bench/firebreak", Options: []string{"rbind", "ro"}}},
+		Mounts: []specs.Mount{{Type: "bind", Source: x.Binary, Destination: "/bench/app", Options: []string{"rbind", "ro"}}},
 	})
 	if err != nil {
 		return ExecsResult{}, err
@@ -88,7 +88,7 @@ func (x Execs) burst(ctx context.Context, run *lab.Running, count *counter) erro
 	if x.Progress != nil {
 		x.Progress(0, x.N)
 	}
-	_, err := run.Exec(ctx, "/bench/firebreak", workload.Burst, "/bin/true", strconv.Itoa(x.N), strconv.Itoa(x.Rate))
+	_, err := run.Exec(ctx, "/bench/app", workload.Burst, "/bin/true", strconv.Itoa(x.N), strconv.Itoa(x.Rate))
 	if err != nil {
 		return fmt.Errorf("bench exec: %w", err)
 	}

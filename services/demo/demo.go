@@ -98,7 +98,7 @@ func (d Demo) play(ctx context.Context, story *story) (result Result, err error)
 	}
 	defer func() { err = errors.Join(err, bad.end(ctx)) }()
 	d.Say(fmt.Sprintf("two containers run: %s (innocent) and %s", innocent, victim))
-	if _, err := bad.run.Exec(ctx, "/bin/cp", "/demo/firebreak", dropped); err != nil {
+	if _, err := bad.run.Exec(ctx, "/bin/cp", "/demo/app", dropped); err != nil {
 		return result, fmt.Errorf("drop %s: %w", dropped, err)
 	}
 	d.Say(fmt.Sprintf("in %s a file %s is dropped and executed", victim, dropped))
@@ -190,9 +190,9 @@ func (d Demo) start(ctx context.Context, id string) (*container, error) {
 	}
 	run, err := d.Lab.Run(ctx, lab.Container{
 		ID:   id,
-		Args: workload.Args("/demo/firebreak", "/trace/trace", dropped, "/trace/go"),
+		Args: workload.Args("/demo/app", "/trace/trace", dropped, "/trace/go"),
 		Mounts: []specs.Mount{
-			{Type: "bind", Source: d.Binary, Destination: "/demo/firebreak", Options: []string{"rbind", "ro"}},
+			{Type: "bind", Source: d.Binary, Destination: "/demo/app", Options: []string{"rbind", "ro"}},
 			{Type: "bind", Source: dir, Destination: "/trace", Options: []string{"rbind", "rw"}},
 		},
 	})

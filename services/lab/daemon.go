@@ -42,17 +42,23 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 	return nil
 }
 
-func startDaemon(dir string) (*daemon, error) {
+func startDaemon(dir string, v2 bool) (*daemon, error) {
 	program, err := exec.LookPath("containerd")
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w: install containerd and runc", err)
+	}
+	args := []string{program, "--config", filepath.Join(dir, "config.toml")}
+	if v2 {
+		if args, err = seeingV2(args); err != nil {
+			return nil, err
+		}
 	}
 	d := &daemon{log: filepath.Join(dir, "containerd.log"), done: make(chan struct{})}
 	out, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	cmd := exec.Command(program, "--config", filepath.Join(dir, "config.toml")) //nolint:gosec // our own configuration
+	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // our own configuration
 	cmd.Stdout, cmd.Stderr = out, out
 	// Should this process die without Stop, containerd goes with it. The
 	// kernel looks at the thread that started it, so that thread is kept.
@@ -77,6 +83,32 @@ func startDaemon(dir string) (*daemon, error) {
 	}
 	d.process = cmd.Process
 	return d, nil
+}
+
+// seeingV2 runs a command in a mount namespace of its own, where the cgroup
+// file system is v2 alone: runc then does as it does on such a host. Every
+// program in between executes the next one, so that the process stays the same.
+func seeingV2(args []string) ([]string, error) {
+	const usual = "/sys/fs/cgroup"
+	root, err := v2Root()
+	if err != nil || root == usual {
+		return args, err
+	}
+	script := `mount --bind "$0" ` + usual + ` && exec "$@"`
+	return append([]string{"unshare", "--mount", "sh", "-c", script, root}, args...), nil
+}
+
+func v2Root() (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return "", fmt.Errorf("lab: cgroup v2: %w", err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
+			return f[1], nil
+		}
+	}
+	return "", fmt.Errorf("lab: cgroup v2: %w: it is mounted nowhere", os.ErrNotExist)
 }
 
 // stop ends containerd and waits for it.

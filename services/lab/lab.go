@@ -19,11 +19,13 @@ import (
 type Config struct {
 	Dir string       // absolute and short: a socket's path ends at 107 bytes
 	Log *slog.Logger // nil: nothing is logged
+	V2  bool         // show the containers' runtime the host's cgroup v2 hierarchy alone
 }
 
 // Lab is one containerd and everything it runs.
 type Lab struct {
 	dir         string
+	v2          bool
 	cgroup      string // below every hierarchy's root: "/firebreak-lab-<hash of dir>"
 	snapshotter string
 	log         *slog.Logger
@@ -51,7 +53,7 @@ func Start(ctx context.Context, cfg Config) (*Lab, error) {
 	dir := filepath.Clean(cfg.Dir)
 	sum := sha256.Sum256([]byte(dir))
 	l := &Lab{
-		dir: dir, cgroup: "/firebreak-lab-" + hex.EncodeToString(sum[:6]),
+		dir: dir, v2: cfg.V2, cgroup: "/firebreak-lab-" + hex.EncodeToString(sum[:6]),
 		log: cfg.Log, sockets: map[string]bool{},
 	}
 	if err := l.start(ctx); err != nil {
@@ -68,7 +70,7 @@ func (l *Lab) start(ctx context.Context) error {
 	if err = l.configure(); err != nil {
 		return err
 	}
-	if l.daemon, err = startDaemon(l.dir); err != nil {
+	if l.daemon, err = startDaemon(l.dir, l.v2); err != nil {
 		return err
 	}
 	if l.client, err = containerd.New(l.Address()); err != nil {
@@ -96,7 +98,7 @@ func (l *Lab) Restart(ctx context.Context, kill bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.daemon.stop(kill)
-	d, err := startDaemon(l.dir)
+	d, err := startDaemon(l.dir, l.v2)
 	if err != nil {
 		return err
 	}

@@ -136,6 +136,33 @@ func nothingLeft(t *testing.T, dir, cgroup string) {
 	}
 }
 
+// TestV2: the container lives in cgroup v2 alone.
+func TestV2(t *testing.T) {
+	l := lab.TempV2(t)
+	r, err := l.Run(t.Context(), lab.Container{ID: "on-v2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Restart(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join("/proc", itoa(r.PID), "cgroup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if v2 := strings.HasPrefix(line, "0::"); v2 != strings.Contains(line, "on-v2") {
+			t.Errorf("cgroup %s", line)
+		}
+	}
+	if out, err := r.Exec(t.Context(), "ls", "/bin/busybox"); err != nil || out != "/bin/busybox\n" {
+		t.Errorf("exec: %q, %v", out, err)
+	}
+	if _, err := os.Stat(filepath.Join(r.Rootfs(), "bin/busybox")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTemp runs two labs beside each other, with the same names in them.
 func TestTemp(t *testing.T) {
 	a, b := lab.Temp(t), lab.Temp(t)

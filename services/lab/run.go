@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -214,7 +215,26 @@ func (r *Running) End(ctx context.Context) error {
 
 // Rootfs is the container's root file system as the host sees it.
 func (r *Running) Rootfs() string {
+	if r.lab.v2 {
+		return r.rootOfThread()
+	}
 	return filepath.Join(r.lab.dir, "state", "io.containerd.runtime.v2.task", r.Namespace, r.ID, "rootfs")
+}
+
+// rootOfThread is for mounts in a mount namespace that the host does not see. The
+// first thread may have ended before the others.
+func (r *Running) rootOfThread() string {
+	own := fmt.Sprintf("/proc/%d/root", r.PID)
+	roots, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/root", r.PID))
+	if err != nil {
+		return own
+	}
+	for _, root := range roots {
+		if _, err := os.Stat(root + "/"); err == nil {
+			return root
+		}
+	}
+	return own
 }
 
 // In gives the context the container's namespace, for calls of its Task and Container.

@@ -19,12 +19,24 @@ type TB interface {
 // Temp starts a lab that ends with the test. Where a lab cannot run, the test fails.
 func Temp(t TB) *Lab {
 	t.Helper()
+	return temp(t, Config{})
+}
+
+// TempV2 is [Temp] with containers that live in cgroup v2 alone.
+func TempV2(t TB) *Lab {
+	t.Helper()
+	return temp(t, Config{V2: true})
+}
+
+func temp(t TB, cfg Config) *Lab {
+	t.Helper()
 	// t.TempDir is too long a name for a socket's path.
 	dir, err := os.MkdirTemp("", "lab")
 	if err != nil {
 		t.Fatalf("folder of the lab: %v", err)
 	}
-	l, err := Start(t.Context(), Config{Dir: dir})
+	cfg.Dir = dir
+	l, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("start the lab: %v (folder %s left for inspection)", err, dir)
 	}

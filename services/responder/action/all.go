@@ -8,9 +8,7 @@ package action
 //go:generate env UPDATE=1 go test -count=1 -run TestReference .
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"log/slog"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -18,6 +16,7 @@ import (
 	"firebreak/schemas"
 	"firebreak/services/responder"
 	"firebreak/services/responder/action/container"
+	"firebreak/services/responder/action/evidence"
 	"firebreak/services/responder/action/notify"
 )
 
@@ -28,14 +27,9 @@ type Deps struct {
 	Containerd *containerd.Client
 	Namespaces []string        // containerd's, searched when a target names none; nil: those of package container
 	Known      container.Known // what a collector remembers of containers; may be nil
-	Blobs      Blobs           // where evidence goes; needed at a node
+	Blobs      evidence.Blobs  // where evidence goes; needed at a node
 	Notices    notify.Sink     // nil: the log
 	Log        *slog.Logger
-}
-
-// Blobs stores what is captured under its digest ("sha256:<hex>").
-type Blobs interface {
-	PutBlob(ctx context.Context, r io.Reader) (digest string, size int64, err error)
 }
 
 // entry is one action of the list.
@@ -49,6 +43,9 @@ func listed() []entry {
 	return []entry{
 		{"container", container.Spec, func(d Deps) (responder.Action, error) {
 			return container.New(container.Config{Client: d.Containerd, Namespaces: d.Namespaces, Known: d.Known, Log: d.Log})
+		}},
+		{"evidence", evidence.Spec, func(d Deps) (responder.Action, error) {
+			return evidence.New(evidence.Config{Client: d.Containerd, Namespaces: d.Namespaces, Blobs: d.Blobs, Log: d.Log})
 		}},
 		{"notify", notify.Spec, func(d Deps) (responder.Action, error) { return notify.New(d.Log, d.Notices), nil }},
 	}

@@ -2,14 +2,17 @@ package action
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +25,7 @@ import (
 	"firebreak/services/responder"
 	"firebreak/services/responder/action/container"
 	"firebreak/services/responder/action/container/halt"
+	"firebreak/services/responder/action/evidence"
 	"firebreak/services/responder/action/notify"
 	"firebreak/services/responder/conformance"
 )
@@ -31,8 +35,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // cases say how each listed action is tried on the real world.
 func cases() map[string]func(*testing.T) conformance.Case {
 	return map[string]func(*testing.T) conformance.Case{
-		"container.pause": pausing,
-		"notify.log":      notifying,
+		"container.pause":  pausing,
+		"evidence.capture": capturing,
+		"notify.log":       notifying,
 	}
 }
 
@@ -215,8 +220,29 @@ func (s *stage) breakOut(t conformance.T, target schemas.Target, r *lab.Running)
 			t.Fatalf("thaw: %v", err)
 		}
 	}
-	if _, err := own.Signal(unix.SIGCONT, nil); err != nil {
-		t.Fatalf("SIGCONT: %v", err)
+	// It may run already, and its short-lived programs vanish while they are listed.
+	for tries := 1; ; tries++ {
+		_, err := own.Signal(unix.SIGCONT, nil)
+		if err == nil {
+			return
+		}
+		if tries == 100 {
+			t.Fatalf("SIGCONT: %v", err)
+		}
+	}
+}
+
+// remove kills the target's pod.
+func (s *stage) remove(t conformance.T, target schemas.Target) {
+	for _, r := range s.of(target.ID) {
+		gone, err := r.Task.Wait(r.In(t.Context()))
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		if err := r.Task.Kill(r.In(t.Context()), unix.SIGKILL); err != nil {
+			t.Fatalf("%v", err)
+		}
+		<-gone
 	}
 }
 
@@ -248,17 +274,44 @@ func pausing(t *testing.T) conformance.Case {
 				}
 			}
 		},
-		Remove: func(t conformance.T, target schemas.Target) {
-			for _, r := range s.of(target.ID) {
-				gone, err := r.Task.Wait(r.In(t.Context()))
-				if err != nil {
-					t.Fatalf("%v", err)
-				}
-				if err := r.Task.Kill(r.In(t.Context()), unix.SIGKILL); err != nil {
-					t.Fatalf("%v", err)
-				}
-				<-gone
+		Remove: s.remove,
+	}
+}
+
+// store counts what was captured, and keeps none of it.
+type store struct{ n atomic.Int64 }
+
+func (s *store) PutBlob(_ context.Context, r io.Reader) (string, int64, error) {
+	sum := sha256.New()
+	size, err := io.Copy(sum, r)
+	s.n.Add(1)
+	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), size, err
+}
+
+// capturing: what is captured stays; the container must run on as it ran.
+func capturing(t *testing.T) conformance.Case {
+	t.Helper()
+	s := newStage(t)
+	blobs := &store{}
+	return conformance.Case{
+		New: func(t conformance.T) responder.Action {
+			a, err := evidence.New(evidence.Config{Client: s.lab.Client(), Blobs: blobs, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatalf("%v", err)
 			}
+			return a
 		},
+		Target: func(t conformance.T) schemas.Target {
+			blobs.n.Store(0)
+			return s.target(t)
+		},
+		Snapshot: func(t conformance.T, target schemas.Target) any {
+			return []any{s.snapshot(t, target), blobs.n.Load() > 0}
+		},
+		Stays: true,
+		Rest: func(t conformance.T, target schemas.Target) any {
+			return []any{s.snapshot(t, target), s.contained(t, target)}
+		},
+		Remove: s.remove,
 	}
 }

@@ -57,6 +57,22 @@ type Case struct {
 	// Stays says that undo is not expected to leave the snapshot as it was
 	// before, since the action has no undo and leaves something for good.
 	Stays bool
+
+	// Rest gives, with Stays, what must be as it was before when the action
+	// has ended, and after a crash too. May be nil.
+	Rest func(T, schemas.Target) any
+}
+
+// rest is what must be as it was when all is over.
+func (c Case) rest(t T, target schemas.Target) any {
+	switch {
+	case c.Rest != nil:
+		return c.Rest(t, target)
+	case c.Stays:
+		return nil
+	default:
+		return c.Snapshot(t, target)
+	}
 }
 
 // scope ends what was begun in it before the test ends, so that a check with

@@ -110,7 +110,8 @@ func (d *desk) request(incident string, target schemas.Target, mode string) stri
 	spec := d.c.New(d.t).Spec()
 	task := schemas.TaskID("step", target.ID)
 	d.write(incident, task, schemas.KindRequested, schemas.Requested{
-		Step: "step", Action: spec.Name, Target: target, With: d.c.With, Mode: mode, NoUndo: spec.Undo == "",
+		Step: "step", Action: spec.Name, Target: target, With: d.c.With, Mode: mode,
+		NoUndo: spec.Undo == "", NoVerify: spec.Verify == "",
 	})
 	return task
 }

@@ -57,6 +57,33 @@ func run(t testing.TB, l *lab.Lab, c lab.Container) *lab.Running {
 	return r
 }
 
+// site is a lab with a way of halting that can be shown on it.
+type site struct {
+	lab  *lab.Lab
+	host halt.Host
+	tag  string // for names that no other site uses
+	uid  string // of a pod
+}
+
+// sites adds to hosts a lab whose runtime sees cgroup v2 alone.
+func sites(t *testing.T) map[string]site {
+	t.Helper()
+	l := lab.Temp(t)
+	out := map[string]site{}
+	for name, h := range hosts(t) {
+		out[name] = newSite(l, h, name)
+	}
+	if h := out["as it is"].host; h.V1 != "" && h.V2 != "" {
+		out["v2 alone"] = newSite(lab.TempV2(t), halt.Host{V2: h.V2}, "v2 alone")
+	}
+	return out
+}
+
+func newSite(l *lab.Lab, h halt.Host, name string) site {
+	tag := strings.ReplaceAll(name, " ", "-")
+	return site{l, h, tag, podUID + "-" + tag}
+}
+
 // runPod runs a sandbox and two containers that count.
 func runPod(t testing.TB, l *lab.Lab, uid string) (sandbox, web, sidecar *lab.Running) {
 	t.Helper()
@@ -190,7 +217,11 @@ func clean(t testing.TB, rs ...*lab.Running) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range []halt.Cgroup{host.Own(at), host.Side(at), host.Parent(at, podUID)} {
+		labels, err := r.Container.Labels(r.In(t.Context()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []halt.Cgroup{host.Own(at), host.Side(at), host.Parent(at, labels["io.kubernetes.pod.uid"])} {
 			if c.Zero() {
 				continue
 			}

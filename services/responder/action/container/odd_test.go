@@ -22,9 +22,6 @@ import (
 // TestCrash breaks off between any two steps, and lets another process of ours
 // carry the same plan out, or undo it.
 func TestCrash(t *testing.T) {
-	l := lab.Temp(t)
-	sandbox, web, sidecar := runPod(t, l, podUID)
-	all := []*lab.Running{sandbox, web, sidecar}
 	steps := map[string]func(t *testing.T, p *Pause, s state){
 		"after the plan": func(*testing.T, *Pause, state) {},
 		"after the halts": func(_ *testing.T, p *Pause, s state) {
@@ -40,16 +37,24 @@ func TestCrash(t *testing.T) {
 		},
 		"after one pause": func(t *testing.T, p *Pause, s state) {
 			p.startHalts(attempts(s), s)
-			if err := p.runtime.Pause(t.Context(), web.Namespace, web.ID); err != nil {
-				t.Error(err)
+			for _, m := range s.Members {
+				if m.Name != s.Name {
+					continue
+				}
+				if err := p.runtime.Pause(t.Context(), m.Namespace, m.ID); err != nil {
+					t.Error(err)
+				}
 			}
 		},
 	}
-	for hostName, h := range hosts(t) {
+	for siteName, at := range sites(t) {
+		l := at.lab
+		sandbox, web, sidecar := runPod(t, l, at.uid)
+		all := []*lab.Running{sandbox, web, sidecar}
 		for name, step := range steps {
-			t.Run(hostName+"/"+name, func(t *testing.T) {
+			t.Run(siteName+"/"+name, func(t *testing.T) {
 				for _, finish := range []bool{true, false} {
-					first := newPause(t, l, &h)
+					first := newPause(t, l, &at.host)
 					pl := plan(t, first, web, ``)
 					s, err := stateOf(schemas.Effect{Plan: pl})
 					if err != nil {
@@ -64,7 +69,7 @@ func TestCrash(t *testing.T) {
 						}
 					}
 					step(t, first, s)
-					second := newPause(t, l, &h)
+					second := newPause(t, l, &at.host)
 					e := schemas.Effect{Version: 1, Plan: pl}
 					if finish {
 						e = apply(t, second, pl)
@@ -97,17 +102,17 @@ func attempts(s state) []*attempt {
 
 // TestRuntimeAway: the halt needs no containerd, and stays when the pause fails.
 func TestRuntimeAway(t *testing.T) {
-	l := lab.Temp(t)
-	r := run(t, l, lab.Container{ID: "halted-only-1", Args: counting})
-	for name, h := range hosts(t) {
+	for name, at := range sites(t) {
 		t.Run(name, func(t *testing.T) {
-			p := newPause(t, l, &h)
+			l := at.lab
+			r := run(t, l, lab.Container{ID: "halted-" + at.tag, Args: counting})
+			p := newPause(t, l, &at.host)
 			pl := plan(t, p, r, ``)
 			client, err := containerd.New(l.Address())
 			if err != nil {
 				t.Fatal(err)
 			}
-			away, err := New(Config{Client: client, Host: &h})
+			away, err := New(Config{Client: client, Host: &at.host})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,15 +205,15 @@ func mustVerify(t *testing.T, p *Pause, e schemas.Effect) schemas.Verdict {
 
 // TestKeepNew: a container that comes into the pod later is held too.
 func TestKeepNew(t *testing.T) {
-	l := lab.Temp(t)
-	sandbox, web, sidecar := runPod(t, l, podUID)
-	for name, h := range hosts(t) {
+	for name, at := range sites(t) {
 		t.Run(name, func(t *testing.T) {
-			p := newPause(t, l, &h)
+			l := at.lab
+			sandbox, web, sidecar := runPod(t, l, at.uid)
+			p := newPause(t, l, &at.host)
 			e := apply(t, p, plan(t, p, web, ``))
 			late := run(t, l, lab.Container{
-				ID: "late-" + strings.ReplaceAll(name, " ", "-"), Args: counting,
-				Pod:    &lab.Pod{UID: podUID, Name: "web-1", Namespace: "shop"},
+				ID: "late-" + at.tag, Args: counting,
+				Pod:    &lab.Pod{UID: at.uid, Name: "web-1", Namespace: "shop"},
 				Labels: map[string]string{"io.kubernetes.container.name": web.ID},
 			})
 			runs(t, late)
@@ -235,30 +240,65 @@ func TestKeepNew(t *testing.T) {
 
 // TestStoppedBefore: a process that was stopped before is stopped after.
 func TestStoppedBefore(t *testing.T) {
-	l := lab.Temp(t)
-	r := run(t, l, lab.Container{ID: "stopped-before", Args: counting})
-	asleep, err := r.Spawn(t.Context(), "sleep", "100000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	awake, err := r.Spawn(t.Context(), "sleep", "100000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(int(asleep), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
 	is := func(pid uint32, state byte) func() bool {
 		return func() bool { s, err := halt.ReadStat(int(pid)); return err == nil && s.State == state }
 	}
-	eventually(t, "stopped", is(asleep, 'T'))
-	for name, h := range hosts(t) {
+	for name, at := range sites(t) {
 		t.Run(name, func(t *testing.T) {
-			p := newPause(t, l, &h)
+			r := run(t, at.lab, lab.Container{ID: "stopped-" + at.tag, Args: counting})
+			sleeps := make([]uint32, 2)
+			for i := range sleeps {
+				var err error
+				if sleeps[i], err = r.Spawn(t.Context(), "sleep", "100000"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := syscall.Kill(int(sleeps[0]), syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "stopped", is(sleeps[0], 'T'))
+			p := newPause(t, at.lab, &at.host)
 			undo(t, p, apply(t, p, plan(t, p, r, ``)))
 			runs(t, r)
-			eventually(t, "stopped still", is(asleep, 'T'))
-			eventually(t, "asleep still", is(awake, 'S'))
+			eventually(t, "stopped still", is(sleeps[0], 'T'))
+			eventually(t, "asleep still", is(sleeps[1], 'S'))
+		})
+	}
+}
+
+// TestCapturing: a pause of evidence.capture that a crash has left is no prior
+// state, and not ours to end.
+func TestCapturing(t *testing.T) {
+	for name, at := range sites(t) {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, at.lab, lab.Container{ID: "captured-" + at.tag, Args: counting})
+			p := newPause(t, at.lab, &at.host)
+			place, err := p.host.Locate(int(r.PID), r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.host.Own(place).SetMark(halt.MarkCapture, halt.Before{Status: runtime.Running}); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Task.Pause(r.In(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			pl := plan(t, p, r, ``)
+			if got := membersIn(t, schemas.Effect{Plan: pl})[0].Before; got.Status != runtime.Running || got.Frozen {
+				t.Errorf("before: %+v", got)
+			}
+			e := apply(t, p, pl)
+			verify(t, p, e, schemas.KindEnforced)
+			undo(t, p, e)
+			status(t, r, "paused")
+			if err := p.host.Own(place).ClearMark(halt.MarkCapture); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Task.Resume(r.In(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			runs(t, r)
+			clean(t, r)
 		})
 	}
 }

@@ -10,17 +10,26 @@ import (
 	"firebreak/schemas"
 	"firebreak/services/lab"
 	"firebreak/services/responder"
+	"firebreak/services/responder/action/container/halt"
 )
 
 // TestPauseAndRelease goes the whole way on every kind of host, twice each.
 func TestPauseAndRelease(t *testing.T) {
-	l := lab.Temp(t)
-	_, web, sidecar := runPod(t, l, podUID)
-	hard := run(t, l, lab.Container{ID: "hard-to-halt-1", Args: []string{"/opt/churn"}, Mounts: mounts(churn(t))})
-	host := run(t, l, lab.Container{ID: "host-pid-1234", Args: counting, HostPID: true})
-
-	for name, h := range hosts(t) {
-		p := newPause(t, l, &h)
+	opt := mounts(churn(t))
+	type shapes struct{ web, sidecar, hard, host *lab.Running }
+	made := map[*lab.Lab]shapes{}
+	for name, at := range sites(t) {
+		l := at.lab
+		if made[l].web == nil {
+			_, web, sidecar := runPod(t, l, podUID)
+			made[l] = shapes{
+				web, sidecar,
+				run(t, l, lab.Container{ID: "hard-to-halt-1", Args: []string{"/opt/churn"}, Mounts: opt}),
+				run(t, l, lab.Container{ID: "host-pid-1234", Args: counting, HostPID: true}),
+			}
+		}
+		web, sidecar, hard, host := made[l].web, made[l].sidecar, made[l].hard, made[l].host
+		p := newPause(t, l, &at.host)
 		for _, tc := range []struct {
 			name   string
 			of     *lab.Running
@@ -77,13 +86,12 @@ func TestPauseAndRelease(t *testing.T) {
 	}
 }
 
-// TestPaused: what was paused before stays paused after.
+// TestPausedBefore: what was paused before stays paused after.
 func TestPausedBefore(t *testing.T) {
-	l := lab.Temp(t)
-	r := run(t, l, lab.Container{ID: "paused-before", Args: counting})
-	for name, h := range hosts(t) {
+	for name, at := range sites(t) {
 		t.Run(name, func(t *testing.T) {
-			p := newPause(t, l, &h)
+			r := run(t, at.lab, lab.Container{ID: "paused-" + at.tag, Args: counting})
+			p := newPause(t, at.lab, &at.host)
 			runs(t, r)
 			if err := r.Task.Pause(r.In(t.Context())); err != nil {
 				t.Fatal(err)
@@ -146,5 +154,32 @@ func TestRefusedParameters(t *testing.T) {
 	}
 	if _, err := p.Plan(t.Context(), schemas.Target{Kind: "pod", ID: "x"}, nil); !errors.Is(err, responder.ErrRefused) {
 		t.Errorf("a pod as target: %v", err)
+	}
+}
+
+// TestHeadless: a process whose first thread has ended looks like a zombie, to
+// runc too, which then does not pause it. It runs, so it must be halted.
+func TestHeadless(t *testing.T) {
+	opt := mounts(churn(t))
+	for name, at := range sites(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPause(t, at.lab, &at.host)
+			r := run(t, at.lab, lab.Container{ID: "headless-" + at.tag, Args: []string{"/opt/churn", "headless"}, Mounts: opt})
+			eventually(t, "its first thread has ended", func() bool {
+				s, err := halt.ReadStat(int(r.PID))
+				return err == nil && s.State == 'Z' && s.Threads > 1
+			})
+			e := apply(t, p, plan(t, p, r, ``))
+			if e.HaltedAt == nil || e.PausedAt == nil && e.Missing == "" {
+				t.Errorf("halted %v, paused %v, missing %q", e.HaltedAt, e.PausedAt, e.Missing)
+			}
+			halted(t, r)
+			v := mustVerify(t, p, e)
+			if k := v.Kind(); k != schemas.KindPartial && k != schemas.KindEnforced {
+				t.Errorf("verdict %+v", v)
+			}
+			undo(t, p, e)
+			runs(t, r)
+		})
 	}
 }

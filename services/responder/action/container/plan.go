@@ -236,10 +236,10 @@ func (p *Pause) before(m *Member) error {
 		return kernelError(*m, err)
 	}
 	m.Before.Frozen = frozen
-	if was, ok := c.Mark(halt.MarkCapture); ok {
-		m.Before.Frozen = was.Frozen
+	if was, ok := p.own(*m).Mark(halt.MarkCapture); ok {
+		m.Before.Status = was.Status
 		if m.How != bySide {
-			m.Before.Status = was.Status
+			m.Before.Frozen = was.Frozen
 		}
 	}
 	if m.How != bySide {

@@ -134,6 +134,10 @@ func (p *Pause) takeSignalsBack(ctx context.Context, a *attempt) {
 		}
 		_, err = c.Signal(unix.SIGCONT, a.m.Before.Stopped)
 	}
+	if err == nil {
+		// On v2 each goes from the stop to the freezer by itself.
+		_, err = c.AwaitFrozen(ctx, rest)
+	}
 	if err != nil && !errors.Is(err, halt.ErrGone) {
 		p.log.Warn("halt: stop signals stay until the release", "container", a.m.ID, "err", err)
 	}

@@ -103,6 +103,9 @@ func (p *Pause) resume(ctx context.Context, m Member) (drift string, err error) 
 		}
 		return drift, nil
 	}
+	if _, capturing := p.own(m).Mark(halt.MarkCapture); capturing {
+		return "", nil // whoever takes evidence resumes it
+	}
 	_, ours := p.held(m).Mark(halt.MarkPause)
 	_, again := p.held(m).Mark(halt.MarkRelease)
 	switch {
@@ -148,16 +151,17 @@ func (p *Pause) goOn(m Member) error {
 }
 
 // thaw opens a member's freezer where it was open before, and takes our mark
-// away. While evidence is taken it stays shut: whoever takes it opens it.
+// away. The runtime's own stays shut while evidence is taken: whoever takes it
+// opens it.
 func (p *Pause) thaw(m Member) error {
 	c := p.held(m)
 	if m.How == byRuntime {
 		return nil
 	}
 	_, ours := c.Mark(halt.MarkPause)
-	_, capturing := c.Mark(halt.MarkCapture)
+	_, capturing := p.own(m).Mark(halt.MarkCapture)
 	frozen, err := c.SelfFrozen()
-	open := ours && !capturing && !m.Before.Frozen && (m.How == bySide || m.Before.Status != runtime.Paused)
+	open := ours && !m.Before.Frozen && (m.How == bySide || !capturing && m.Before.Status != runtime.Paused)
 	if err == nil && frozen && open {
 		err = c.Thaw()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"firebreak/schemas"
 	"firebreak/services/responder"
@@ -147,15 +148,27 @@ func (p *Pause) look(pids []int, held map[int]bool, seen map[int]halt.Activity) 
 	}
 }
 
-func (p *Pause) lookAgain(f *finding, first map[int]halt.Activity) {
-	for pid, before := range first {
-		now, err := halt.ReadActivity(pid)
-		if err != nil {
-			continue // ended: SIGKILL works in a freezer
+// looks is how often a process is looked at that seems to run. A signal, or a
+// thread that dies, wakes a frozen one for a moment within the kernel; what
+// really runs is found again and again.
+const looks = 4
+
+func (p *Pause) lookAgain(f *finding, seen map[int]halt.Activity) {
+	for n := range looks {
+		moved := map[int]halt.Activity{}
+		for pid, before := range seen {
+			now, err := halt.ReadActivity(pid)
+			if err == nil && (now.State == 'R' || now != before) { // an error: it ended, as SIGKILL works in a freezer
+				moved[pid] = now
+			}
 		}
-		if now.State == 'R' || now != before {
-			f.add(schemas.Partial, "pid %d runs though its freezer is shut", pid)
+		if seen = moved; len(seen) == 0 {
+			return
 		}
+		time.Sleep(time.Duration(n) * time.Millisecond)
+	}
+	for pid := range seen {
+		f.add(schemas.Partial, "pid %d runs though its freezer is shut", pid)
 	}
 }
 

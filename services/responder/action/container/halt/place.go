@@ -32,8 +32,9 @@ func (h Host) Locate(pid int, id string) (Place, error) {
 	}
 	at.Start = s.Start
 	err = cgroupsOf(pid, func(text []byte) bool {
-		at.V1, at.V2 = h.own(string(text), id)
-		return at.V1 != "" || at.V2 != ""
+		v1, v2 := h.own(string(text), id)
+		at.V1, at.V2 = max(at.V1, v1), max(at.V2, v2) // "" is the least
+		return (h.V1 == "" || at.V1 != "") && (h.V2 == "" || at.V2 != "")
 	})
 	return at, err
 }

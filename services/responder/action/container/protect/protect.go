@@ -48,32 +48,53 @@ func (g *Guard) Find(pids []int) string {
 		if pid == g.pid {
 			return fmt.Sprintf("it holds this responder itself (pid %d)", pid)
 		}
-		link := "/proc/" + strconv.Itoa(pid) + "/exe"
-		exe, err := os.Readlink(link)
-		if err != nil {
+		dir, exe := program(pid)
+		if exe == "" {
 			continue // a kernel thread, or ended meanwhile
 		}
 		name := filepath.Base(exe)
-		if slices.Contains(g.names, name) && genuine(pid, exe) {
+		if slices.Contains(g.names, name) && genuine(dir, exe) {
 			return fmt.Sprintf("it holds %s (pid %d, %s)", name, pid, exe)
 		}
-		if info, err := os.Stat(link); err == nil && os.SameFile(info, g.self) {
+		if info, err := os.Stat(dir + "/exe"); err == nil && os.SameFile(info, g.self) {
 			return fmt.Sprintf("it holds a process of Firebreak (pid %d)", pid)
 		}
 	}
 	return ""
 }
 
+// program gives what a process executes, and the folder of the thread that
+// tells: the first one can have ended before the others, for good or while
+// another one executes a new program.
+func program(pid int) (dir, exe string) {
+	dir = "/proc/" + strconv.Itoa(pid)
+	exe, err := os.Readlink(dir + "/exe")
+	if err == nil {
+		return dir, exe
+	}
+	threads, err := os.ReadDir(dir + "/task")
+	if err != nil {
+		return dir, ""
+	}
+	for _, t := range threads {
+		one := dir + "/task/" + t.Name()
+		if exe, err := os.Readlink(one + "/exe"); err == nil {
+			return one, exe
+		}
+	}
+	return dir, ""
+}
+
 // genuine says that the program can have come with the image.
-func genuine(pid int, exe string) bool {
+func genuine(dir, exe string) bool {
 	var st unix.Statfs_t
-	if err := unix.Statfs("/proc/"+strconv.Itoa(pid)+"/exe", &st); err != nil {
+	if err := unix.Statfs(dir+"/exe", &st); err != nil {
 		return !errors.Is(err, unix.ENOENT)
 	}
 	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC || strings.HasSuffix(exe, " (deleted)") {
 		return false
 	}
-	upper := upperDir(pid)
+	upper := upperDir(dir)
 	if upper == "" {
 		return true // no writable layer to look into
 	}
@@ -81,9 +102,9 @@ func genuine(pid int, exe string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// upperDir is the writable layer of the process's root, when that is an overlay.
-func upperDir(pid int) string {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/mountinfo")
+// upperDir is the writable layer of a process's root, when that is an overlay.
+func upperDir(dir string) string {
+	b, err := os.ReadFile(dir + "/mountinfo")
 	if err != nil {
 		return ""
 	}

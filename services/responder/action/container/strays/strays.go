@@ -10,9 +10,9 @@
 package strays
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -44,7 +44,7 @@ func Of(pid int) (Container, error) {
 
 // differs gives a process's namespace, or 0 when it is that of the host's first process.
 func differs(pid int, kind string) (uint64, error) {
-	ns, err := inode("/proc/" + strconv.Itoa(pid) + "/ns/" + kind)
+	_, ns, err := namespace("/proc/"+strconv.Itoa(pid), kind)
 	if err != nil {
 		return 0, fmt.Errorf("namespace of pid %d: %w", pid, err)
 	}
@@ -54,6 +54,26 @@ func differs(pid int, kind string) (uint64, error) {
 		}
 	}
 	return ns, nil
+}
+
+// namespace gives the file and the inode of a process's namespace, by another
+// thread where the first one has ended before the others.
+func namespace(dir, kind string) (file string, ino uint64, err error) {
+	file = dir + "/ns/" + kind
+	if ino, err = inode(file); err == nil {
+		return file, ino, nil
+	}
+	tasks, e := os.ReadDir(dir + "/task")
+	if e != nil || len(tasks) < 2 {
+		return file, 0, err
+	}
+	for _, t := range tasks {
+		file = dir + "/task/" + t.Name() + "/ns/" + kind
+		if ino, e := inode(file); e == nil {
+			return file, ino, nil
+		}
+	}
+	return file, 0, err
 }
 
 func inode(file string) (uint64, error) {
@@ -83,25 +103,26 @@ func privileged(pid int) bool {
 // Find lists the living processes of the containers that are not among those
 // known to be held.
 func Find(containers []Container, held map[int]bool) ([]int, error) {
-	dirs, err := filepath.Glob("/proc/[0-9]*")
+	names, err := processes()
 	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
+		return nil, err
 	}
 	family := map[uint64]bool{} // pid namespace → belongs to one of the containers
 	var out []int
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(filepath.Base(dir))
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
 		if err != nil || held[pid] {
 			continue
 		}
+		dir := "/proc/" + name
 		// A process without namespaces has ended, or is a kernel thread.
-		ns, err := inode(dir + "/ns/pid")
+		file, ns, err := namespace(dir, "pid")
 		if err != nil {
 			continue
 		}
 		mine, seen := family[ns]
 		if !seen {
-			mine = descends(dir+"/ns/pid", containers)
+			mine = descends(file, containers)
 			family[ns] = mine
 		}
 		if mine || sharesMounts(dir, containers) {
@@ -109,6 +130,18 @@ func Find(containers []Container, held map[int]bool) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+func processes() ([]string, error) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	names, err := proc.Readdirnames(-1)
+	if err = errors.Join(err, proc.Close()); err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	return names, nil
 }
 
 // descends says whether a pid namespace is that of a container, or below it.
@@ -147,13 +180,21 @@ func climb(fd int, containers []Container) (found bool, up int, err error) {
 	return false, up, nil
 }
 
+// sharesMounts says whether a process is in the mount namespace of a container
+// that has no pid namespace of its own.
 func sharesMounts(dir string, containers []Container) bool {
+	var mine uint64
 	for _, c := range containers {
-		if c.Mount == 0 {
+		if c.PID != 0 || c.Mount == 0 {
 			continue
 		}
-		ns, err := inode(dir + "/ns/mnt")
-		if err == nil && ns == c.Mount {
+		if mine == 0 {
+			var err error
+			if _, mine, err = namespace(dir, "mnt"); err != nil {
+				return false
+			}
+		}
+		if mine == c.Mount {
 			return true
 		}
 	}

@@ -1,15 +1,22 @@
 // Command churn is the hardest thing to halt: many threads that compute, one
 // that executes the program anew all the time, and one that forks without end.
+//
+// With the argument "headless" it ends its first thread and runs on in others:
+// such a process looks like a zombie.
 package main
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "headless" {
+		headless()
+	}
 	if len(os.Args) > 1 {
 		return // a child: to be started was all of its work
 	}
@@ -52,4 +59,18 @@ func fork() {
 			_, err = syscall.Wait4(-1, nil, 0, nil)
 		}
 	}
+}
+
+func headless() {
+	runtime.LockOSThread() // main runs on the first thread
+	go func() {
+		for n := 0; ; n++ {
+			if err := os.WriteFile("/count", []byte(strconv.Itoa(n)), 0o600); err != nil {
+				os.Exit(1)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	time.Sleep(10 * time.Millisecond)
+	syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
 }
