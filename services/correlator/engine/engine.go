@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"firebreak/schemas"
@@ -75,6 +76,15 @@ func (e *Engine) Swap(set *playbook.Set) {
 			e.byType[s.Type] = append(e.byType[s.Type], rule{p, s, st})
 		}
 	}
+	for _, rules := range e.byType {
+		slices.SortStableFunc(rules, func(a, b rule) int { return urgency(b.playbook) - urgency(a.playbook) })
+	}
+}
+
+// urgency orders the playbooks that one event matches: what must be contained
+// first does not wait behind what is only noted.
+func urgency(p *playbook.Playbook) int {
+	return slices.Index([]string{"low", "medium", "high", "critical"}, p.Severity)
 }
 
 // Digest of the set in force.
@@ -89,8 +99,8 @@ func (e *Engine) Stats() map[string]Stats {
 	return out
 }
 
-// Apply takes the next event of the log and gives what it decides, in the
-// order of the playbooks.
+// Apply takes the next event of the log and gives what it decides, the most
+// severe playbook first and then by name.
 func (e *Engine) Apply(ev schemas.Event) []Decision {
 	rules := e.byType[ev.Type]
 	var out []Decision

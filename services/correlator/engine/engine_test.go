@@ -165,6 +165,18 @@ func TestApply(t *testing.T) {
 	}
 }
 
+func TestTheMostSeverePlaybookComesFirst(t *testing.T) {
+	low, high, critical := miner(t, "a", "xmrig", 0), miner(t, "b", "xmrig", 0), miner(t, "c", "xmrig", 0)
+	low.Severity, high.Severity, critical.Severity = "low", "high", "critical"
+	var order []string
+	for _, d := range New(set("1", low, high, critical)).Apply(start(1, 0, "c1", "xmrig")) {
+		order = append(order, d.(Opened).Opened.Playbook.Name)
+	}
+	if diff := cmp.Diff([]string{"c", "b", "a"}, order); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestOpenedRecord(t *testing.T) {
 	p := miner(t, "p", "xmrig", time.Hour, "container.id", "process.pid")
 	e := New(set("d", p))
