@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 
 	"firebreak/schemas"
+	"firebreak/services/lab"
 )
 
 // effects are the records of which a task has one at most.
@@ -176,5 +178,28 @@ func TestPausedAlready(t *testing.T) {
 	}
 	if err := run.Task.Resume(run.In(t.Context())); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNewContainerOfAContainedPod, such as one that the kubelet restarts with
+// a new id, is paused too; and so is one that somebody resumes.
+func TestNewContainerOfAContainedPod(t *testing.T) {
+	r := newRig(t, "")
+	pod := &lab.Pod{UID: fmt.Sprintf("6c1ba1f8-0000-4000-8000-%012d", rigs.Load()), Name: "shop", Namespace: "prod"}
+	app := r.start(lab.Container{ID: "app-" + r.namespace, Pod: pod})
+	r.run()
+	r.trigger(app, "xmrig")
+	v := r.until("miner", app.ID, "enforced")
+	late := r.start(lab.Container{ID: "late-" + r.namespace, Pod: pod})
+	wait(t, "the pod's new container to be paused", func() bool { return r.status(late) == "paused" })
+	if err := app.Task.Resume(app.In(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the resumed container to be paused again", func() bool { return r.status(app) == "paused" })
+	r.release(v.ID)
+	for _, c := range []*lab.Running{app, late} {
+		if s := r.status(c); s != "running" {
+			t.Errorf("after the release %s is %s", c.ID, s)
+		}
 	}
 }

@@ -35,10 +35,11 @@ import (
 type wiring struct {
 	cfg    config
 	log    *slog.Logger
-	server *bus.Server    // nil: the bus is elsewhere
-	at     func(string)   // see responder.Config.At; nil outside tests
-	ready  *readiness     // who is at work
-	known  *runtime.Known // the collector's table of containers, when it runs in this process
+	server *bus.Server         // nil: the bus is elsewhere
+	at     func(string)        // see responder.Config.At; nil outside tests
+	ready  *readiness          // who is at work
+	known  *runtime.Known      // the collector's table of containers, when it runs in this process
+	hints  chan schemas.Target // from the collector to the responder; nil where they run apart
 }
 
 // part is one service, ready to run until its context ends.
@@ -74,7 +75,7 @@ func (w *wiring) startBus(ctx context.Context) (stop func(), err error) {
 // collector puts the sources of this node together.
 func (w *wiring) collector() (part, error) {
 	node, cluster := w.cfg.NodeName, w.cfg.ClusterName
-	w.known = runtime.NewKnown()
+	w.known, w.hints = runtime.NewKnown(), make(chan schemas.Target, 256)
 	log := w.log.With("part", "collector")
 	return func(ctx context.Context) error {
 		client, err := w.connect(ctx, bus.Collector(node))
@@ -93,7 +94,7 @@ func (w *wiring) collector() (part, error) {
 		if err != nil {
 			return err
 		}
-		sources := []collector.Source{containers, use}
+		sources := []collector.Source{hinting{containers, schemas.NodePlace(node), w.hints}, use}
 		if w.cfg.Runtime.Exec != "off" {
 			sensor, err := exec.New(exec.Config{Cluster: cluster, Node: node, Lookup: containers, Log: log, Mode: execMode(w.cfg.Runtime.Exec)})
 			if err != nil {
@@ -220,7 +221,7 @@ func (w *wiring) node() (part, error) {
 		}
 		return w.underLease(ctx, client, place+".lease", func(ctx context.Context, _ uint64) error {
 			return responder.Run(ctx, responder.Config{
-				Place: place, Ledger: client, State: client, Actions: actions, Guard: rail, Log: w.log.With("part", "responder node"),
+				Place: place, Ledger: client, State: client, Actions: actions, Guard: rail, Hints: w.hints, Log: w.log.With("part", "responder node"),
 				Conductor: func(writer string) bool { return writer == conductorKey }, Live: func() { w.ready.done("responder node") }, At: w.points("node"),
 			})
 		})

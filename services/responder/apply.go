@@ -41,7 +41,13 @@ func (e *executor) apply(ctx context.Context, j job) error {
 		eff.Plan = p
 	}
 	eff.Plan.Holder, eff.Plan.PriorOf, eff.Plan.Prior = p.Holder, p.PriorOf, p.Prior
+	seen := e.lookAhead(ctx, a, eff)
 	_, err := e.append(ctx, j.t, schemas.KindApplied, eff, fact)
+	if l := <-seen; l != nil {
+		e.mu.Lock()
+		l.after, j.t.look = j.t.head.Seq, l
+		e.mu.Unlock()
+	}
 	return err
 }
 

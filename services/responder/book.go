@@ -40,6 +40,7 @@ type task struct {
 
 	fresh    bool      // the plan was stored by this run, and Apply has not been called yet
 	undoTold bool      // the ledger knows that the undo failed
+	look     *look     // a verification taken ahead
 	looks    int       // verifications that asked for another
 	tries    int       // failed attempts of the step at hand
 	wait     time.Time // not before
