@@ -64,6 +64,9 @@ func (p *Pause) resolve(ctx context.Context, t schemas.Target, scope string) ([]
 	if t.Container != nil {
 		namespace = t.Container.Namespace
 	}
+	if facts, ok := p.hinted(ctx, t, namespace, scope); ok {
+		return facts, nil
+	}
 	f, err := p.runtime.Container(ctx, namespace, t.ID)
 	if err != nil {
 		return nil, runtimeError(t.ID, err)
@@ -75,6 +78,17 @@ func (p *Pause) resolve(ctx context.Context, t schemas.Target, scope string) ([]
 		return []runtime.Facts{f}, nil
 	}
 	return p.pod(ctx, f.Namespace, f.PodUID)
+}
+
+// hinted saves one turn to containerd where the target says which pod it
+// belongs to: the pod's containers are asked for at once, and the target must
+// be one of them.
+func (p *Pause) hinted(ctx context.Context, t schemas.Target, namespace, scope string) ([]runtime.Facts, bool) {
+	if scope != scopePod || namespace == "" || t.K8s == nil || t.K8s.Pod == nil || t.K8s.Pod.UID == "" {
+		return nil, false
+	}
+	facts, err := p.pod(ctx, namespace, t.K8s.Pod.UID)
+	return facts, err == nil && slices.Contains(ids(facts), t.ID)
 }
 
 func (p *Pause) pod(ctx context.Context, namespace, uid string) ([]runtime.Facts, error) {

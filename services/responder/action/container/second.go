@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"firebreak/services/responder/action/container/halt"
 	"firebreak/services/responder/action/container/runtime"
 )
@@ -132,11 +130,7 @@ func (p *Pause) takeSignalsBack(ctx context.Context, a *attempt) {
 				a.halted = time.Now()
 			}
 		}
-		_, err = c.Signal(unix.SIGCONT, a.m.Before.Stopped)
-	}
-	if err == nil {
-		// On v2 each goes from the stop to the freezer by itself.
-		_, err = c.AwaitFrozen(ctx, rest)
+		_, err = c.Continue(ctx, a.m.Before.Stopped, rest)
 	}
 	if err != nil && !errors.Is(err, halt.ErrGone) {
 		p.log.Warn("halt: stop signals stay until the release", "container", a.m.ID, "err", err)

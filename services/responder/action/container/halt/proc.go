@@ -68,8 +68,9 @@ func (s Stat) still() bool {
 	return s.State == 'T' || s.State == 't' || s.State == 'Z' || s.State == 'X'
 }
 
-// threadsStill says so of every thread: a group stops one thread after the other.
-func threadsStill(pid int) bool {
+// everyThread asks of each thread of a process; one that has ended meanwhile
+// does not count. A group of threads stops, and goes on, one after the other.
+func everyThread(pid int, is func(Stat) bool) bool {
 	dir := "/proc/" + strconv.Itoa(pid) + "/task"
 	tasks, err := childDirs(dir)
 	if err != nil {
@@ -80,7 +81,7 @@ func threadsStill(pid int) bool {
 		if err != nil {
 			continue
 		}
-		if s, err := parseStat(b); err == nil && !s.still() {
+		if s, err := parseStat(b); err == nil && !is(s) {
 			return false
 		}
 	}

@@ -105,6 +105,31 @@ func (c Cgroup) named(text []byte) bool {
 	return false
 }
 
+// Continue takes stop signals back behind a shut freezer, but for the processes
+// left out, and waits until each of them stands in the freezer instead. On v2
+// that is a step of its own: a stopped process counts as frozen, and wakes for a
+// moment, within the kernel, to go from the one to the other.
+func (c Cgroup) Continue(ctx context.Context, but []Proc, limit time.Duration) (bool, error) {
+	if _, err := c.Signal(unix.SIGCONT, but); err != nil {
+		return false, err
+	}
+	return Await(ctx, limit, func() (bool, error) {
+		pids, err := c.Procs()
+		if err != nil {
+			return false, err
+		}
+		for _, pid := range pids {
+			s, err := ReadStat(pid)
+			if err == nil && !slices.Contains(but, Proc{pid, s.Start}) && !everyThread(pid, Stat.settled) {
+				return false, nil
+			}
+		}
+		return c.Frozen()
+	})
+}
+
+func (s Stat) settled() bool { return s.State != 'T' && s.State != 'R' }
+
 // Stop halts a cgroup by signals, for where its own freezer must be off when
 // the runtime pauses it. It returns when everything is stopped, or false when
 // that did not come about within limit.
@@ -143,7 +168,7 @@ func (c Cgroup) stopRound() (bool, error) {
 	for _, pid := range pids {
 		s, err := ReadStat(pid)
 		if err != nil || s.still() {
-			if err != nil || s.Threads < 2 || threadsStill(pid) {
+			if err != nil || s.Threads < 2 || everyThread(pid, Stat.still) {
 				continue // stopped, or ended
 			}
 		}

@@ -19,6 +19,7 @@ import (
 type Process struct {
 	PID       int         `json:"pid"`
 	Inside    []int       `json:"pid_inside,omitempty"` // its numbers in its own pid namespaces
+	Thread    int         `json:"thread,omitempty"`     // its first thread has ended: what is told is of this one
 	PPID      int         `json:"ppid"`
 	Start     uint64      `json:"start_ticks"` // since boot: with the pid it names a process for good
 	Started   time.Time   `json:"started"`
@@ -37,6 +38,15 @@ type Process struct {
 	Anonymous int         `json:"anonymous_executable_maps,omitempty"`
 	Net       string      `json:"net_namespace,omitempty"`
 	Cut       []string    `json:"cut,omitempty"`
+}
+
+// Folder is where /proc tells of it.
+func (p Process) Folder() string {
+	of := "/proc/" + strconv.Itoa(p.PID)
+	if p.Thread != 0 {
+		of += "/task/" + strconv.Itoa(p.Thread)
+	}
+	return of
 }
 
 // File is an open file.
@@ -62,6 +72,7 @@ type List struct {
 // Bounds. What is beyond them is told in Cut.
 const (
 	maxProcesses = 4096
+	maxThreads   = 4096 // that are asked
 	maxArgs      = 64 << 10
 	maxEnviron   = 256 << 10
 	maxFiles     = 2048
@@ -129,6 +140,18 @@ func (r *reader) read(pid int, holds func(int) bool) (Process, bool) {
 	}
 	p := Process{PID: pid, PPID: s.ppid, Start: s.start, Comm: text.Text(s.comm), State: s.state, Started: r.boot.Add(ticks(s.start)), Args: []text.Text{}, Env: []text.Text{}, Files: []File{}, Mapped: []Mapping{}}
 	var cuts text.Cuts
+	if b, _, err := readUp(dir, "status", 64<<10); err == nil {
+		status(b, &p)
+	}
+	if thread := living(dir, &p); thread != nil {
+		defer thread.Close() //nolint:errcheck // read only
+		dir = thread
+		if b, _, err := readUp(dir, "stat", 4096); err == nil {
+			if of, err := parseStat(b); err == nil {
+				s.argStart, s.argEnd = of.argStart, of.argEnd
+			}
+		}
+	}
 	r.identity(dir, &p)
 	if r.left <= 0 {
 		cuts.Add("only its program: more than %d MiB were kept of the others", maxTotal>>20)
@@ -142,11 +165,43 @@ func (r *reader) read(pid int, holds func(int) bool) (Process, bool) {
 	return p, true
 }
 
-// identity reads what it runs and as whom.
-func (r *reader) identity(dir *os.Root, p *Process) {
-	if b, _, err := readUp(dir, "status", 64<<10); err == nil {
-		status(b, p)
+// living opens the folder of a thread that lives, where the first one does not:
+// of one that has ended the kernel tells nothing, and a program can end it on
+// purpose. Nil where the first one lives, or none does.
+func living(dir *os.Root, p *Process) *os.Root {
+	if p.State != "Z" && p.State != "X" {
+		return nil
 	}
+	tasks, err := dir.Open("task")
+	if err != nil {
+		return nil
+	}
+	names, err := tasks.Readdirnames(maxThreads)
+	if e := tasks.Close(); err != nil || e != nil {
+		return nil
+	}
+	for _, n := range names {
+		tid, err := strconv.Atoi(n)
+		if err != nil || tid == p.PID {
+			continue
+		}
+		thread, err := dir.OpenRoot(path.Join("task", n))
+		if err != nil {
+			continue
+		}
+		if _, err := thread.Readlink("exe"); err == nil {
+			p.Thread = tid
+			return thread
+		}
+		if thread.Close() != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// identity reads what it runs, and where.
+func (r *reader) identity(dir *os.Root, p *Process) {
 	// The links of /proc are text for the kernel; nothing follows them here.
 	if exe, err := dir.Readlink("exe"); err == nil {
 		p.Exe, p.Deleted = split(exe)

@@ -21,7 +21,7 @@ var ErrNotRead = errors.New("not read")
 // is paused: so the kernel is asked on what the file lies, and it is opened
 // only where it lies on a file system of the host.
 func Program(p Process, root string) (*os.File, error) {
-	dir, err := os.Open("/proc/" + strconv.Itoa(p.PID))
+	dir, err := os.Open(p.Folder())
 	if err != nil {
 		return nil, fmt.Errorf("program of process %d: %w", p.PID, err)
 	}
@@ -40,7 +40,7 @@ func Program(p Process, root string) (*os.File, error) {
 	} else if s, err := parseStat(b); err != nil || s.start != p.Start {
 		return nil, fmt.Errorf("program of process %d: %w: the process has ended", p.PID, ErrNotRead)
 	}
-	if why := unsafe(p.PID, fd, root); why != "" {
+	if why := unsafe(p.Folder(), fd, root); why != "" {
 		return nil, fmt.Errorf("program of process %d: %w: %s", p.PID, ErrNotRead, why)
 	}
 	open, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -51,7 +51,7 @@ func Program(p Process, root string) (*os.File, error) {
 }
 
 // unsafe is the reason why a file must not be read, or "". It asks no file system.
-func unsafe(pid, fd int, root string) string {
+func unsafe(of string, fd int, root string) string {
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st); err != nil {
 		return err.Error()
@@ -63,7 +63,7 @@ func unsafe(pid, fd int, root string) string {
 	if err != nil {
 		return err.Error()
 	}
-	mounts, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/mountinfo")
+	mounts, err := os.ReadFile(of + "/mountinfo") //nolint:gosec // a folder of /proc
 	if err != nil {
 		return err.Error()
 	}

@@ -40,13 +40,15 @@ type Container struct {
 // Find finds the upper folder of a container's root.
 func Find(c Container) (*Upper, error) {
 	of := "/proc/" + strconv.Itoa(c.Runtime)
-	outside, err := os.ReadFile(of + "/mountinfo")
+	outside, err := os.ReadFile("/proc/" + strconv.Itoa(c.Runtime) + "/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("%w: the mounts of process %d: %w", ErrUnknown, c.Runtime, err)
 	}
+	// Only for roots that containerd has not named, and not to be had where the
+	// first thread has ended.
 	inside, err := os.ReadFile("/proc/" + strconv.Itoa(c.PID) + "/mountinfo")
 	if err != nil {
-		return nil, fmt.Errorf("%w: the mounts of the container: %w", ErrUnknown, err)
+		inside = nil
 	}
 	m, err := choose(c, string(outside), string(inside))
 	if err != nil {

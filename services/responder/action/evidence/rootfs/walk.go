@@ -20,6 +20,9 @@ func (c *copier) upper(u *Upper) error {
 	if err := unix.Fstat(int(u.dir.Fd()), &st); err != nil {
 		return fmt.Errorf("upper folder %s: %w", u.Path, err)
 	}
+	if _, err := u.dir.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("upper folder %s: %w", u.Path, err)
+	}
 	c.dev, c.marks = st.Dev, u.marks
 	return c.folder(u.dir, "", 1)
 }

@@ -56,6 +56,11 @@ func Read(ctx context.Context, procs []process.Process) (List, error) {
 	t := &told{}
 	host, err := os.Readlink("/proc/1/ns/net")
 	if err != nil {
+		// Process 1 can be out of reach. Then our own counts: a responder runs
+		// in the host's, where it can.
+		host, err = os.Readlink("/proc/self/ns/net")
+	}
+	if err != nil {
 		return out, fmt.Errorf("sockets: the host's network namespace: %w", err)
 	}
 	var spaces []string
@@ -84,6 +89,7 @@ func Read(ctx context.Context, procs []process.Process) (List, error) {
 type told struct {
 	holders map[uint64][]int // pids by inode
 	cuts    text.Cuts
+	changed string // the namespace whose unix sockets changed while they were read
 }
 
 // keep takes a socket into a namespace; false when it can take no more.
@@ -149,7 +155,7 @@ func (s *Space) table(ctx context.Context, protocol string, procs []process.Proc
 
 // open opens a table through a folder that is seen to be of that namespace.
 func (s *Space) open(p process.Process, protocol string) (*os.File, error) {
-	dir, err := os.OpenRoot("/proc/" + strconv.Itoa(p.PID))
+	dir, err := os.OpenRoot(p.Folder())
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", p.PID, err)
 	}

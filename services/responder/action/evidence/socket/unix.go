@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -62,7 +61,7 @@ func (s *Space) unixTable(ctx context.Context, procs []process.Process, t *told)
 
 // ask opens a netlink socket in the process's namespace, and sends the question.
 func (s *Space) ask(p process.Process) (int, error) {
-	space, err := unix.Open("/proc/"+strconv.Itoa(p.PID)+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	space, err := unix.Open(p.Folder()+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("process %d: %w", p.PID, err)
 	}
@@ -116,9 +115,10 @@ func within(space int) (fd int, err error) {
 
 // question asks for all unix sockets, with their names and users.
 func question() []byte {
-	b := make([]byte, unix.NLMSG_HDRLEN+requestSize)
+	const size = unix.NLMSG_HDRLEN + requestSize
+	b := make([]byte, size)
 	order := binary.NativeEndian
-	order.PutUint32(b[0:], uint32(len(b)))
+	order.PutUint32(b[0:], size)
 	order.PutUint16(b[4:], unix.SOCK_DIAG_BY_FAMILY)
 	order.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	r := b[unix.NLMSG_HDRLEN:]
@@ -170,7 +170,8 @@ func receive(fd int, buf []byte) (n, flags int, err error) {
 
 // answer takes one message; more says whether others follow.
 func (s *Space) answer(m syscall.NetlinkMessage, t *told) (more bool, err error) {
-	if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
+	if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 && t.changed != s.Namespace {
+		t.changed = s.Namespace
 		t.cuts.Add("table unix of %s: it changed while it was read", s.Namespace)
 	}
 	switch m.Header.Type {
