@@ -33,6 +33,7 @@ func (p *Pause) Apply(ctx context.Context, plan schemas.Plan) (schemas.Effect, e
 	if err != nil {
 		return e, err
 	}
+	p.searches.keep(plan.Holder, done.search)
 	s.Members = done.members
 	if e.Data, err = s.raw(); err != nil {
 		return e, err
@@ -53,6 +54,7 @@ type done struct {
 	halted  time.Time // zero when something may still run
 	paused  time.Time // zero when containerd does not call all of them paused
 	missing []string
+	search  *search // for strays, begun when all was halted; nil when it was not
 }
 
 // attempt is the work on one member. Its fields but m belong to the goroutine
@@ -64,6 +66,9 @@ type attempt struct {
 	gone     bool
 	haltErr  error
 	pauseErr error
+
+	rested sync.WaitGroup // until its halt has been waited for
+	ahead  bool           // it was halted by then; to be read behind rested
 }
 
 // contain halts and pauses members. It starts from what it finds, so that it
@@ -72,7 +77,9 @@ func (p *Pause) contain(ctx context.Context, s state) (done, error) {
 	var work []*attempt
 	for _, m := range s.Members {
 		if p.there(m) {
-			work = append(work, &attempt{m: m})
+			a := &attempt{m: m}
+			a.rested.Add(1)
+			work = append(work, a)
 		}
 	}
 	if len(work) == 0 {
@@ -87,9 +94,12 @@ func (p *Pause) contain(ctx context.Context, s state) (done, error) {
 	for _, a := range work {
 		wg.Go(func() { p.second(ctx, a) })
 	}
+	found := searchHalted(work)
 	wg.Wait()
 	p.settle(work, parent)
-	return p.sum(work)
+	d, err := p.sum(work)
+	d.search = <-found
+	return d, err
 }
 
 func membersOf(work []*attempt) []Member {
@@ -169,7 +179,7 @@ func (p *Pause) awaitParent(ctx context.Context, work []*attempt, parent halt.Cg
 		now := time.Now()
 		for _, a := range work {
 			if a.m.How == byParent {
-				a.halted = now
+				a.halted, a.ahead = now, true
 			}
 		}
 		return parent

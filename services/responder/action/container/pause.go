@@ -45,6 +45,8 @@ type Pause struct {
 	known   Known
 	guard   *protect.Guard
 	log     *slog.Logger
+
+	searches searches
 }
 
 var (

@@ -13,6 +13,9 @@ import (
 // second is the second half for one member, and the first too where it is
 // halted by signals or by the runtime itself.
 func (p *Pause) second(ctx context.Context, a *attempt) {
+	if a.m.How != bySide {
+		a.rested.Done() // the pod's freezer has been waited for, or nothing halts it ahead of its pause
+	}
 	switch {
 	case a.m.How == bySide:
 		p.pauseBySide(ctx, a)
@@ -36,6 +39,8 @@ func (p *Pause) second(ctx context.Context, a *attempt) {
 // threads from dying and wait for ever.
 func (p *Pause) pauseBySide(ctx context.Context, a *attempt) {
 	p.awaitHalt(ctx, a, patience)
+	a.ahead = !a.halted.IsZero()
+	a.rested.Done()
 	if a.m.Sandbox {
 		if a.halted.IsZero() && !a.gone {
 			p.awaitHalt(ctx, a, rest)

@@ -12,7 +12,6 @@ import (
 	"firebreak/services/responder"
 	"firebreak/services/responder/action/container/halt"
 	"firebreak/services/responder/action/container/runtime"
-	"firebreak/services/responder/action/container/strays"
 )
 
 // Verify looks at three layers: what containerd says, what the kernel lets run,
@@ -32,12 +31,17 @@ func (p *Pause) Verify(ctx context.Context, e schemas.Effect) (schemas.Verdict, 
 		return schemas.Verdict{}, fmt.Errorf("%s: %w: all its processes have ended", Name, responder.ErrGone)
 	}
 	var told schemas.Layer
+	var search search
 	var wg sync.WaitGroup
 	wg.Go(func() { told = p.verifyRuntime(ctx, members) })
+	if ahead := p.searches.take(e.Plan.Holder); ahead != nil {
+		search = *ahead
+	} else {
+		wg.Go(func() { search = searchStrays(members) })
+	}
 	kernel, held := p.verifyKernel(members, s)
-	stray := p.verifyStrays(members, held)
 	wg.Wait()
-	return schemas.Verdict{Layers: []schemas.Layer{told, kernel, stray}}, nil
+	return schemas.Verdict{Layers: []schemas.Layer{told, kernel, p.verifyStrays(members, held, search)}}, nil
 }
 
 // finding collects what is wrong in a layer; the worst state counts.
@@ -195,9 +199,8 @@ func (p *Pause) verifyPod(f *finding, members []Member, s state) {
 }
 
 // verifyStrays looks for processes of the members that no shut freezer holds.
-func (p *Pause) verifyStrays(members []Member, held map[int]bool) schemas.Layer {
-	var f finding
-	var look []strays.Container
+func (p *Pause) verifyStrays(members []Member, held map[int]bool, found search) schemas.Layer {
+	f := found.finding
 	seen := map[int]bool{}
 	for _, m := range members {
 		pids, err := p.procs(m)
@@ -210,22 +213,9 @@ func (p *Pause) verifyStrays(members []Member, held map[int]bool) schemas.Layer 
 				f.add(schemas.Partial, "pid %d of %s is in no shut freezer", pid, m.label())
 			}
 		}
-		c, err := strays.Of(m.PID)
-		if err != nil {
-			f.add(schemas.Unverified, "%s: %v", m.label(), err)
-			continue
-		}
-		if c.Unsure {
-			f.add(schemas.Unverified, "%s is privileged and shares the host's process ids: what it moved out of its cgroup cannot be told from the host's own", m.label())
-		}
-		look = append(look, c)
 	}
-	found, err := strays.Find(look, held)
-	if err != nil {
-		f.add(schemas.Unverified, "%v", err)
-	}
-	for _, pid := range found {
-		if !seen[pid] && living(pid) {
+	for _, pid := range found.pids {
+		if !held[pid] && !seen[pid] && living(pid) {
 			f.add(schemas.Partial, "pid %d shares the container's namespaces and is in no shut freezer", pid)
 		}
 	}

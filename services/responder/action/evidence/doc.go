@@ -11,9 +11,10 @@
 //   - rootfs-diff.tar and rootfs-diff.json: the files that differ from its
 //     image, and programs that run and have no file any more.
 //
-// The container is paused through containerd while it is read, unless it is
-// paused already or must not be, and runs on afterwards. A mark on its cgroup
-// says that the pause is ours: after a crash [Capture.Undo] finds it there.
+// The container is paused through containerd while it is read (or frozen in the
+// kernel, where the runtime refuses), unless it is paused already or must not
+// be, and runs on afterwards. A mark on its cgroup
+// says that this is ours: after a crash [Capture.Undo] finds it there.
 //
 // It is not for memory, logs, volumes, network traffic or a checkpoint, nor for
 // other containers of the pod. It does not judge what it finds, and it contains

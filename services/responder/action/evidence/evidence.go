@@ -105,7 +105,7 @@ func Spec() schemas.Spec {
     }
   }
 }`),
-		Rights: []string{"containerd's socket", "marks on the host's cgroup file systems", "reading /proc of the container's processes", "reading the container's writable layer"},
+		Rights: []string{"containerd's socket", "marks and freezers on the host's cgroup file systems", "reading /proc of the container's processes", "reading the container's writable layer"},
 	}
 }
 

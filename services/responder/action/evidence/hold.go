@@ -57,19 +57,25 @@ func (c *Capture) pause(ctx context.Context, s state) (note string) {
 		return c.running("it has no cgroup of its own")
 	}
 	// What bears no mark could not be let go after a crash.
-	if err := own.SetMark(halt.MarkCapture, halt.Before{Status: runtime.Running}); err != nil {
+	frozen, err := own.SelfFrozen()
+	if err == nil {
+		err = own.SetMark(halt.MarkCapture, halt.Before{Status: runtime.Running, Frozen: frozen})
+	}
+	if err != nil {
 		return c.running(err.Error())
 	}
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	err := c.runtime.Pause(ctx, s.Namespace, s.ID)
-	if err == nil {
+	if err = c.runtime.Pause(ctx, s.Namespace, s.ID); err == nil {
 		return ""
 	}
 	if errors.Is(err, runtime.ErrUnreachable) {
 		return c.running(err.Error()) // it may come about yet: the mark stays until letGo has looked
 	}
 	status, e := c.runtime.Status(ctx, s.Namespace, s.ID)
+	if status == runtime.Running && !frozen && c.freeze(ctx, own) {
+		return ""
+	}
 	if e = errors.Join(e, own.ClearMark(halt.MarkCapture)); e != nil && !errors.Is(e, halt.ErrGone) {
 		c.log.Warn("evidence: after a pause that failed", "container", s.ID, "err", e)
 	}
@@ -77,6 +83,23 @@ func (c *Capture) pause(ctx context.Context, s state) (note string) {
 		return "" // somebody else was quicker: it is theirs
 	}
 	return c.running(err.Error())
+}
+
+// freeze halts in the kernel what the runtime refuses to pause: runc takes a
+// container for ended when its first thread has ended, whoever else runs there.
+func (c *Capture) freeze(ctx context.Context, own halt.Cgroup) bool {
+	err := own.Freeze()
+	done := false
+	if err == nil {
+		done, err = own.AwaitFrozen(ctx, time.Second)
+	}
+	if done && err == nil {
+		return true
+	}
+	if e := own.Thaw(); e != nil && !errors.Is(e, halt.ErrGone) {
+		c.log.Warn("evidence: a freeze that failed could not be taken back", "cgroup", own.Path, "err", e)
+	}
+	return false
 }
 
 // paused says whether container.pause holds the container.
@@ -91,14 +114,15 @@ func (c *Capture) paused(s state) bool {
 // What container.pause holds by now stays paused. It can be called again.
 func (c *Capture) letGo(ctx context.Context, s state) (drift string, err error) {
 	own := c.host.Own(s.Place)
-	if _, ours := own.Mark(halt.MarkCapture); !ours {
+	was, ours := own.Mark(halt.MarkCapture)
+	if !ours {
 		return "", nil
 	}
 	// Letting go must happen even when the time for capturing has run out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answer)
 	defer cancel()
 	if !c.paused(s) {
-		if drift, err = c.resume(ctx, s); err != nil {
+		if drift, err = c.resume(ctx, s, was); err != nil {
 			return "", err
 		}
 	}
@@ -108,7 +132,7 @@ func (c *Capture) letGo(ctx context.Context, s state) (drift string, err error) 
 	return drift, nil
 }
 
-func (c *Capture) resume(ctx context.Context, s state) (drift string, err error) {
+func (c *Capture) resume(ctx context.Context, s state, was halt.Before) (drift string, err error) {
 	status, err := c.runtime.Status(ctx, s.Namespace, s.ID)
 	for err == nil && status == runtime.Pausing && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
@@ -120,6 +144,11 @@ func (c *Capture) resume(ctx context.Context, s state) (drift string, err error)
 	case err != nil:
 		return "", c.stays(s, err)
 	case status != runtime.Paused:
+		if own := c.host.Own(s.Place); !was.Frozen {
+			if frozen, err := own.SelfFrozen(); err == nil && frozen {
+				return "", c.thaw(s, own)
+			}
+		}
 		return s.label() + " was resumed by somebody else meanwhile, or its pause had failed", nil
 	}
 	if err = c.runtime.Resume(ctx, s.Namespace, s.ID); err == nil {
@@ -130,6 +159,14 @@ func (c *Capture) resume(ctx context.Context, s state) (drift string, err error)
 		return "", nil
 	}
 	return "", c.stays(s, err)
+}
+
+// thaw lets run on what freeze has halted.
+func (c *Capture) thaw(s state, own halt.Cgroup) error {
+	if err := own.Thaw(); err != nil && !errors.Is(err, halt.ErrGone) {
+		return c.stays(s, err)
+	}
+	return nil
 }
 
 func (c *Capture) stays(s state, err error) error {

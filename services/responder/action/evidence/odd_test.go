@@ -79,7 +79,9 @@ func broken(t *testing.T, l *lab.Lab, r *lab.Running) schemas.Plan {
 	if note, err := c.hold(t.Context(), s); note != "" || err != nil {
 		t.Fatalf("hold: %q, %v", note, err)
 	}
-	status(t, r, "paused")
+	if frozen, err := cgroups(t, c, r)[0].SelfFrozen(); err != nil || !frozen {
+		t.Errorf("frozen: %v, %v", frozen, err)
+	}
 	return p
 }
 

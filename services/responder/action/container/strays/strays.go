@@ -100,18 +100,18 @@ func privileged(pid int) bool {
 	return true
 }
 
-// Find lists the living processes of the containers that are not among those
-// known to be held.
-func Find(containers []Container, held map[int]bool) ([]int, error) {
+// Find lists all living processes of the containers, wherever they are.
+func Find(containers []Container) ([]int, error) {
 	names, err := processes()
 	if err != nil {
 		return nil, err
 	}
+	kernel := kernelThreads()
 	family := map[uint64]bool{} // pid namespace → belongs to one of the containers
 	var out []int
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
-		if err != nil || held[pid] {
+		if err != nil || kernel[name] {
 			continue
 		}
 		dir := "/proc/" + name
@@ -130,6 +130,26 @@ func Find(containers []Container, held map[int]bool) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// kernelThreads gives the ids of the kernel's own threads, most of what /proc
+// lists on a small host; looking at the namespaces of each would take longer
+// than all the rest. Where the kernel does not tell, they are looked at.
+func kernelThreads() map[string]bool {
+	const kthreadd = "/proc/2"
+	name, err := os.ReadFile(kthreadd + "/comm")
+	if err != nil || strings.TrimSpace(string(name)) != "kthreadd" {
+		return nil // a pid namespace of our own: 2 is somebody else
+	}
+	children, err := os.ReadFile(kthreadd + "/task/2/children")
+	if err != nil {
+		return nil
+	}
+	all := map[string]bool{"2": true}
+	for _, pid := range strings.Fields(string(children)) {
+		all[pid] = true
+	}
+	return all
 }
 
 func processes() ([]string, error) {
