@@ -144,7 +144,7 @@ func (sh *shell) onRig(ctx context.Context, measure func(context.Context, *rig) 
 // terminal, a line for each tenth elsewhere.
 func (sh *shell) progress(what string) bench.Progress {
 	f, isFile := sh.err.(*os.File)
-	terminal := isFile && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits
+	terminal := isFile && term.IsTerminal(int(f.Fd()))
 	last := -1
 	return func(done, total int) {
 		tenth := 10 * done / max(total, 1)

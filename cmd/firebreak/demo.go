@@ -22,12 +22,12 @@ happens; release; clean up. The last line is one JSON object. Exit code 1 when
 any of it did not happen.`,
 		Example: "  firebreak demo",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := sh.demo(cmd.Context())
+			result, played, err := sh.demo(cmd.Context())
+			if played { // the last line says what happened, also when not all of it did
+				err = errors.Join(err, sh.line(result))
+			}
 			if err != nil {
 				return fmt.Errorf("demo: %w", err)
-			}
-			if err := sh.line(result); err != nil {
-				return err
 			}
 			if !result.Good() {
 				return errFound
@@ -37,7 +37,8 @@ any of it did not happen.`,
 	}
 }
 
-func (sh *shell) demo(ctx context.Context) (result demo.Result, err error) {
+// demo plays it; played says that it came so far as to have a result.
+func (sh *shell) demo(ctx context.Context) (result demo.Result, played bool, err error) {
 	say := func(line string) {
 		if !sh.json {
 			sh.say("%s", visible(line))
@@ -45,7 +46,7 @@ func (sh *shell) demo(ctx context.Context) (result demo.Result, err error) {
 	}
 	r, err := startRig(ctx, "", say)
 	if err != nil {
-		return result, err
+		return result, false, err
 	}
 	defer func() {
 		say("cleaning up")
@@ -53,12 +54,13 @@ func (sh *shell) demo(ctx context.Context) (result demo.Result, err error) {
 	}()
 	traces := filepath.Join(r.dir, "traces")
 	if err := os.Mkdir(traces, 0o700); err != nil {
-		return result, err
+		return result, false, err
 	}
-	return demo.Demo{
+	result, err = demo.Demo{
 		Lab: r.lab, Pipeline: r.people, Binary: r.workload, Dir: traces, Say: say,
 		Release: func(ctx context.Context, id string) error {
 			return askRelease(ctx, r.people, id, schemas.ReleaseAsked{By: whoami(), Why: "the demo is over"})
 		},
 	}.Run(ctx)
+	return result, true, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -108,6 +109,9 @@ func evidenceGet(sh *shell) *cobra.Command {
 				defer func() {
 					if e := f.Close(); err == nil && e != nil {
 						err = fmt.Errorf("write the evidence: %w", e)
+					}
+					if err != nil { // half of it, or another's content, is no evidence
+						err = errors.Join(err, os.Remove(to))
 					}
 				}()
 				out = f

@@ -104,6 +104,17 @@ func TestPlaybooksChange(t *testing.T) {
 	wait(t, "the new set", func() bool { return strings.Contains(p.output(), "playbooks loaded") })
 	r.trigger(other, "latecomer")
 	r.until("late", other.ID, "enforced")
+	// The folder is replaced as a whole, as a checkout does it.
+	folder, before := filepath.Join(r.dir, "playbooks"), strings.Count(p.output(), "playbooks loaded")
+	if err := os.Rename(folder, folder+".old"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the missing folder to be noticed", func() bool { return strings.Count(p.output(), "the set before stays in force") > 1 })
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.playbook("new", "newcomer")
+	wait(t, "the new folder's set", func() bool { return strings.Count(p.output(), "playbooks loaded") > before })
 }
 
 // TestClearErrors: what is wrong, on what, and the right exit code.
@@ -150,6 +161,8 @@ func TestStartsThatMustFail(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.fails(exitUsage, "there is no", "run")
+		r.fails(exitUsage, "there is no", "playbook", "lint")
+		r.fails(exitUsage, "there is no", "playbook", "list")
 	})
 	t.Run("garbage guardrail", func(t *testing.T) {
 		r := newRig(t, "guardrail: ./rail.yaml\n")
@@ -248,7 +261,7 @@ func fill(t *testing.T, path, dir string) {
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		t.Fatal(err)
 	}
-	free := int64(fs.Bavail) * fs.Bsize //nolint:gosec // bytes of a disk fit
+	free := int64(fs.Bavail) * fs.Bsize
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)

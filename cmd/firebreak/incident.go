@@ -186,11 +186,11 @@ func incidentShow(sh *shell) *cobra.Command {
 }
 
 func (sh *shell) printIncident(v incident.View, records []schemas.Record) error {
-	sh.say("%s  %s  %s  %s", v.ID, paint(v.Severity), paint(v.State), visible(v.Playbook))
+	sh.say("%s  %s  %s  %s", visible(v.ID), paint(visible(v.Severity)), paint(v.State), visible(v.Playbook))
 	sh.say("%s", visible(v.Summary))
 	for _, s := range v.Steps {
 		for _, t := range s.Targets {
-			sh.say("  %s on %s %s: %s%s", visible(s.Action), t.Kind, visible(t.ID), paint(string(t.State)), because(t))
+			sh.say("  %s on %s %s: %s%s", visible(s.Action), visible(t.Kind), visible(t.ID), paint(string(t.State)), because(t))
 		}
 		if len(s.Targets) == 0 {
 			sh.say("  %s: not asked yet", visible(s.Action))
@@ -252,6 +252,9 @@ func (sh *shell) release(ctx context.Context, id, why string, suppress, wait tim
 	i, err := one(all, id)
 	if err != nil {
 		return err
+	}
+	if i.Opened() == nil {
+		return fmt.Errorf("%q is no incident: there is nothing to release", visible(id))
 	}
 	if err := askRelease(ctx, people, i.ID, schemas.ReleaseAsked{By: whoami(), Why: why, Suppress: schemas.Duration(suppress)}); err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,8 +90,10 @@ func (l *library) watch(ctx context.Context, log *slog.Logger) error {
 		case err := <-watcher.Errors:
 			log.Warn("watching the folders of playbooks; a change may be missed", "error", err)
 			quiet.Reset(settle)
-		case <-watcher.Events:
-			quiet.Reset(settle)
+		case e := <-watcher.Events:
+			if l.concerns(e.Name) {
+				quiet.Reset(settle)
+			}
 		case <-quiet.C:
 			if err := l.follow(watcher); err != nil {
 				log.Warn("watching the folders of playbooks", "error", err)
@@ -99,9 +103,22 @@ func (l *library) watch(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// follow adds the folders, those below them, and the folders of single files.
+// concerns says whether a change is one of playbooks: what else happens in the
+// folders around them may never be quiet.
+func (l *library) concerns(path string) bool {
+	return slices.ContainsFunc(l.cfg.Playbooks, func(root string) bool {
+		rel, err := filepath.Rel(root, path)
+		return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+	})
+}
+
+// follow adds the folders, those below them, and the folder around each: a
+// folder that is replaced as a whole takes its own watch with it.
 func (l *library) follow(watcher *fsnotify.Watcher) error {
 	for _, root := range l.cfg.Playbooks {
+		if err := watcher.Add(filepath.Dir(root)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("watch the folder of %s: %w", root, err)
+		}
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
@@ -110,8 +127,6 @@ func (l *library) follow(watcher *fsnotify.Watcher) error {
 				return err
 			case d.IsDir():
 				return watcher.Add(path)
-			case path == root:
-				return watcher.Add(filepath.Dir(path))
 			}
 			return nil
 		})

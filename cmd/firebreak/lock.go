@@ -21,7 +21,7 @@ func lockDataDir(dir, part string) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a file descriptor fits
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = fmt.Errorf("another Firebreak%s is at work on %s: stop it first, or give this one a data_dir of its own", holder(path), dir)
 		} else {

@@ -123,3 +123,12 @@ func TestHostileNamesStayData(t *testing.T) {
 		t.Error("the watch hands control characters on")
 	}
 }
+
+// TestARecordLineIsOneLine: the incident and the kind come from a subject, and
+// whoever holds a node's key chooses the subjects of its place.
+func TestARecordLineIsOneLine(t *testing.T) {
+	line := recordLine(schemas.Record{Incident: "\x1b[2J", Task: "a\nb", Kind: "\x1b]0;x\a", Data: []byte(`{"reason":"\u001b[31m"}`)})
+	if strings.ContainsAny(line, "\x1b\n\a") {
+		t.Errorf("control characters are left in %q", line)
+	}
+}

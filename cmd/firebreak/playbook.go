@@ -63,7 +63,11 @@ func (sh *shell) lintSources(paths []string) ([]playbook.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return sources(cfg)
+		found, err := sources(cfg)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return found, nil
 	}
 	var all []playbook.Source
 	for _, p := range paths {
@@ -142,7 +146,7 @@ func playbookList(sh *shell) *cobra.Command {
 			}
 			all, err := sources(cfg)
 			if err != nil {
-				return err
+				return usageError{err}
 			}
 			set, findings := playbook.Load(all, action.Specs())
 			if set == nil {

@@ -49,7 +49,7 @@ func recordLine(r schemas.Record) string {
 		what = "incident"
 	}
 	return strings.TrimRight(fmt.Sprintf("%s  %-12s %s  %s  %s", r.Stored.Local().Format("15:04:05.000"),
-		paint(string(r.Kind)), short(r.Incident), visible(what), visible(recordDetail(r))), " ")
+		paint(visible(string(r.Kind))), short(visible(r.Incident)), visible(what), visible(recordDetail(r))), " ")
 }
 
 // recordDetail is what a person wants to know of a record at a glance.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -123,11 +124,19 @@ func (r *rig) start(ctx context.Context) error {
 	r.run.Env = cleanEnviron()
 	// A session of its own: its raised priority stays with it. Should this
 	// process die, it goes too.
-	r.run.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := r.run.Start(); err != nil {
+	r.run.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the kernel takes the end of the thread that started it for the parent's
+		defer runtime.UnlockOSThread()
+		err := r.run.Start()
+		if started <- err; err == nil {
+			r.done <- r.run.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return fmt.Errorf("start firebreak run: %w", err)
 	}
-	go func() { r.done <- r.run.Wait() }()
 	return r.atWork(ctx)
 }
 
@@ -212,6 +221,7 @@ func (r *rig) end() error {
 		}
 		return nil
 	case <-time.After(20 * time.Second):
-		return errors.Join(errors.New("firebreak run did not stop within 20 s"), r.run.Process.Kill())
+		err := errors.Join(errors.New("firebreak run did not stop within 20 s"), r.run.Process.Kill())
+		return errors.Join(err, <-r.done)
 	}
 }

@@ -166,7 +166,7 @@ func (c Contain) one(ctx context.Context, watch *watch, shape string, i int, int
 }
 
 func (c Contain) container(id, dir, shape string, i int) lab.Container {
-	bind := func(from, to string, mode string) specs.Mount {
+	bind := func(from, to, mode string) specs.Mount {
 		return specs.Mount{Type: "bind", Source: from, Destination: to, Options: []string{"rbind", mode}}
 	}
 	spec := lab.Container{

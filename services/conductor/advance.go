@@ -45,11 +45,14 @@ func (c *Conductor) failed(f *file, err error) {
 
 // move does the next things; more says that this may have made others due.
 func (c *Conductor) move(ctx context.Context, f *file) (more bool, err error) {
-	if err := c.silence(ctx, f); err != nil {
-		return false, err
-	}
+	// The silence comes before the release, so that nothing opens in between;
+	// yet a log that takes no events must not keep what is held from being let go.
+	quiet := c.silence(ctx, f)
 	if more, err = c.releases(ctx, f); err != nil || more {
 		return more, err
+	}
+	if quiet != nil {
+		return false, quiet
 	}
 	next := f.inc.Next(func(k incident.Key) bool { return f.asked[k] })
 	for _, ask := range next.Asks {
@@ -127,15 +130,23 @@ func (c *Conductor) release(ctx context.Context, f *file, t *incident.Task, r sc
 	return c.store(ctx, f, t.ID, t.Place, schemas.KindRelease, t.Releases(), r)
 }
 
-// finish arms the group of a response that failed, and closes an incident that
-// holds nothing.
+// finish arms the group of a response that failed or came too late, and closes
+// an incident that holds nothing.
 func (c *Conductor) finish(ctx context.Context, f *file) error {
-	if f.inc.Failed() && !f.armed {
-		if err := c.arm(ctx, f); err != nil {
+	may := f.inc.MayClose()
+	why := ""
+	switch {
+	case f.inc.Failed():
+		why = "the response failed or was without effect"
+	case may && f.inc.Verdict() == incident.OutcomeGone:
+		why = "the target was gone, so nothing is held should it come again"
+	}
+	if why != "" && !f.armed {
+		if err := c.arm(ctx, f, why); err != nil {
 			return err
 		}
 	}
-	if !f.inc.MayClose() {
+	if !may {
 		return nil
 	}
 	if err := c.dropTimers(ctx, f); err != nil {
@@ -157,8 +168,8 @@ func (c *Conductor) store(ctx context.Context, f *file, task, place string, kind
 	}
 	after := f.inc.Head(task, place)
 	if f.conflicts >= 3 {
-		// Nothing came that explains the conflict: a record that was not
-		// verified stands there. The next has to follow it all the same.
+		// What explains the conflict has not come yet: the reading of the
+		// ledger lags or has lost touch. The next record follows it all the same.
 		last, err := c.cfg.Bus.Last(ctx, f.inc.ID, task, place)
 		if err != nil {
 			return fmt.Errorf("last record of %s at %s: %w", task, place, err)

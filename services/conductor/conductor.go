@@ -107,7 +107,7 @@ func (c *Conductor) again(ctx context.Context, what string, follow func(context.
 		if c.cfg.Now().Sub(began) > time.Minute {
 			wait = 100 * time.Millisecond
 		}
-		c.cfg.Log.Warn("conductor: lost the "+what+", following it again", "error", err, "in", wait)
+		c.cfg.Log.Warn("conductor: lost touch, following it again", "what", what, "error", err, "in", wait)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

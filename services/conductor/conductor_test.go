@@ -236,12 +236,47 @@ func TestARecurrenceBringsANewTarget(t *testing.T) {
 	r.conductor(r.core)
 	r.open("i1", opened([]string{"c1"}, pause))
 	r.until("the end", r.closed("i1"))
+	if said := r.events(); len(said) != 1 || said[0].Incident != "i1" || said[0].Until != "" {
+		t.Errorf("events %+v: a container that comes again under its id opens none", said)
+	}
 	s := signal("c2")
 	r.answer("container.pause", answer{schemas.KindPlanned, schemas.Plan{}}, answer{schemas.KindApplied, schemas.Effect{}}, answer{schemas.KindEnforced, schemas.Verdict{}})
 	r.add(r.core, "i1", schemas.TaskIncident, schemas.PlaceCore, schemas.KindRecurred, 1, schemas.Recurred{Trigger: s["sc2"].EventRef, Signals: s})
 	r.until("the new target", r.stateIs("i1", "pause c1 gone\npause c2 enforced"))
 	if s := r.fold("i1").State(); s != incident.Open {
 		t.Errorf("state %s", s)
+	}
+}
+
+// mute is a bus whose log of events takes nothing, as on a disk that is almost full.
+type mute struct {
+	*bustest.Client
+	open atomic.Bool
+}
+
+func (m *mute) Publish(ctx context.Context, e schemas.Event) (uint64, error) {
+	if !m.open.Load() {
+		return 0, errors.New("no space for events")
+	}
+	return m.Client.Publish(ctx, e)
+}
+
+func TestAReleaseDoesNotWaitForTheEvents(t *testing.T) {
+	r := newRig(t)
+	r.place("node-n1")
+	bus := &mute{Client: r.core}
+	r.conductor(bus)
+	r.open("i1", opened([]string{"c1"}, pause))
+	r.until("the containment", r.stateIs("i1", "pause c1 enforced"))
+	r.people("i1", 1, schemas.ReleaseAsked{By: "ann", Suppress: schemas.Duration(time.Hour)})
+	r.until("the release", r.stateIs("i1", "pause c1 released"))
+	if s := r.fold("i1").State(); s != incident.Open {
+		t.Errorf("state %s before the group is silenced", s)
+	}
+	bus.open.Store(true)
+	r.passes("the end", r.closed("i1"))
+	if said := r.events(); len(said) != 1 || said[0].Until == "" {
+		t.Errorf("events %+v, want the silence", said)
 	}
 }
 
@@ -298,7 +333,7 @@ func TestACrashAtAnyWrite(t *testing.T) {
 			r.place("node-n1")
 			r.place("core")
 			c := &crashing{Client: r.core, stored: stored, dead: make(chan struct{})}
-			c.left.Store(int32(crash + 1)) //nolint:gosec // a small number
+			c.left.Store(int32(crash + 1))
 			stop := r.conductor(c)
 			ends := func() bool {
 				select {

@@ -20,6 +20,9 @@
 //     step and `onFailure` may run. The request stands; the incident stays open
 //     until the place answers or a person releases it, since nobody knows what
 //     is held there.
+//   - A group is armed again when its response failed or was ineffective, and
+//     when its target was gone: a container that is started again under its old
+//     id must not run uncontained for the rest of `once`.
 //   - Retries are for failures that the place called transient, not for timeouts.
 //   - Releases are sent step by step in reverse order; a place that does not
 //     answer for 2 min no longer keeps the others waiting.

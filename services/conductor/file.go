@@ -65,16 +65,18 @@ func (c *Conductor) fold(f *file, r schemas.Record) {
 		return
 	}
 	if t, ok := f.inc.Task(r.Task); ok && t.Requested.Mode != incident.ModeObserve && t.Target.Kind != incident.KindIncident {
-		c.budget.Note(o.Playbook.Name, t.Target.ID, r.Stored)
+		c.budget.Note(o.Playbook.Name, t.Target.ID, o.Guard.Limit, r.Stored)
 	}
 }
 
-// sweep forgets closed incidents that cannot recur any more.
+// sweep forgets closed incidents that cannot recur any more, and what no
+// budget looks back to.
 func (c *Conductor) sweep(now time.Time) {
 	if now.Sub(c.swept) < 10*time.Minute {
 		return
 	}
 	c.swept = now
+	c.budget.Forget(c.clock)
 	for id, f := range c.files {
 		if c.open[id] != nil {
 			continue

@@ -8,14 +8,13 @@ import (
 	"firebreak/schemas"
 )
 
-// arm tells the correlator that a group may open another incident: the
-// response of this one failed.
-func (c *Conductor) arm(ctx context.Context, f *file) error {
+// arm tells the correlator that a group may open another incident, and why.
+func (c *Conductor) arm(ctx context.Context, f *file, why string) error {
 	o := f.inc.Opened()
 	if o.Once > 0 {
 		err := c.publish(ctx, schemas.GroupArmed, "armed/"+f.inc.ID, schemas.GroupEvent{
 			Playbook: o.Playbook.Name, Group: o.Group, Incident: f.inc.ID,
-			Reason: "the response failed or was without effect",
+			Reason: why,
 		})
 		if err != nil {
 			return err

@@ -127,7 +127,7 @@ func (r *rig) respond(ctx context.Context, c *bustest.Client, rec schemas.Record
 		return nil
 	}
 	for _, a := range list {
-		next, err := schemas.NewRecord(rec.Incident, rec.Task, rec.Place, a.kind, int(rec.Seq), epoch, a.data) //nolint:gosec // a small number
+		next, err := schemas.NewRecord(rec.Incident, rec.Task, rec.Place, a.kind, int(rec.Seq), epoch, a.data)
 		if err != nil {
 			return err
 		}

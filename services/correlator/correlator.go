@@ -198,7 +198,7 @@ func (c *Correlator) retry(ctx context.Context, what string, do func() error) er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		c.cfg.Log.Warn("correlator: could not "+what+", trying again", "error", err, "in", wait)
+		c.cfg.Log.Warn("correlator: it did not work, trying again", "what", what, "error", err, "in", wait)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -1,6 +1,7 @@
 package correlator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -265,4 +266,24 @@ func TestAGapIsPublished(t *testing.T) {
 	if d := cmp.Diff([]string{"opened"}, r.kinds()); d != "" {
 		t.Error(d)
 	}
+}
+
+// narrow is a bus that never takes the records of one container's incident.
+type narrow struct{ *bustest.Client }
+
+func (n narrow) Append(ctx context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error) {
+	if bytes.Contains(r.Data, []byte("huge")) {
+		return schemas.Record{}, fmt.Errorf("append: %w: larger than a message may be", schemas.ErrInvalid)
+	}
+	return n.Client.Append(ctx, r, after)
+}
+
+func TestARecordThatIsNeverTakenStopsNothing(t *testing.T) {
+	r := newRig(t)
+	_, stop := r.start(Config{Bus: narrow{r.core}, Set: set(t, "d1", "xmrig")})
+	defer stop()
+	r.publish(event(1, "huge", "xmrig"))
+	r.publish(event(2, "huge", "xmrig"))
+	r.publish(event(3, "c1", "xmrig"))
+	until(t, "the next incident", func() bool { return len(r.bus.Records()) == 1 })
 }

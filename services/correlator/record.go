@@ -26,7 +26,9 @@ func (c *Correlator) record(ctx context.Context, e schemas.Event, d engine.Decis
 }
 
 // opened stores an incident's first record. Any record in its place means that
-// it is there: the id says what opened it.
+// it is there: the id says what opened it. One that the ledger will never take
+// (its event leaves no room for the steps) is given up: whoever can publish
+// such an event must not be able to stop all others' containment.
 func (c *Correlator) opened(ctx context.Context, d engine.Opened) error {
 	r, err := schemas.NewRecord(d.Incident, schemas.TaskIncident, schemas.PlaceCore, schemas.KindOpened, 0, c.cfg.Now(), d.Opened)
 	if err != nil {
@@ -38,7 +40,7 @@ func (c *Correlator) opened(ctx context.Context, d engine.Opened) error {
 			c.cfg.Log.Debug("correlator: the incident is open already", "incident", d.Incident)
 			return nil
 		}
-		return err
+		return c.giveUp(err, d.Incident)
 	})
 }
 
@@ -60,13 +62,23 @@ func (c *Correlator) recurred(ctx context.Context, d engine.Recurred) error {
 			}
 			_, err = c.cfg.Bus.Append(ctx, r, last.Head())
 			if !errors.Is(err, schemas.ErrConflict) {
-				return err
+				return c.giveUp(err, d.Incident)
 			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
 	})
+}
+
+// giveUp ends the trying where the ledger will never take the record.
+func (c *Correlator) giveUp(err error, incident string) error {
+	if !errors.Is(err, schemas.ErrInvalid) {
+		return err
+	}
+	c.cfg.Log.Error("correlator: a decision cannot be stored and is given up; look at the event that brought it about",
+		"incident", incident, "error", err)
+	return nil
 }
 
 // gap makes a gap that the reader met part of the log.

@@ -63,7 +63,8 @@ type closing struct {
 
 type stepInfo struct {
 	step  *schemas.Step
-	index int // in the order of the playbook, nested steps after their parent
+	index int       // in the order of the playbook, nested steps after their parent
+	group *stepInfo // the parallel it belongs to; nil for none
 }
 
 type chain struct{ task, place string }

@@ -31,7 +31,7 @@ func (t *Task) move(r schemas.Record) error {
 		if from != Requested && from != Planned {
 			return t.cannot(r)
 		}
-		t.plan, t.held = r.Data, false
+		t.plan, t.held, t.release = r.Data, false, false
 		t.enter(Observed, r, schemas.Outcome{})
 		return nil
 	case schemas.KindFailed, schemas.KindRefused, schemas.KindGone, schemas.KindSkipped:

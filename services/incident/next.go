@@ -100,6 +100,9 @@ func (w *walk) step(s *schemas.Step, round int, only []schemas.Target, passed bo
 		for n := range s.Parallel {
 			done = w.step(&s.Parallel[n], round, only, passed) && done
 		}
+		if bad := w.bad(s, round); done && len(bad) > 0 && len(s.OnFailure) > 0 {
+			return w.sequence(s.OnFailure, round, bad)
+		}
 		return done
 	}
 	k := Key{round, s.ID}
@@ -130,12 +133,32 @@ func (w *walk) step(s *schemas.Step, round int, only []schemas.Target, passed bo
 	return true
 }
 
+// bad gives the targets on which the steps of a parallel failed, each once.
+func (w *walk) bad(s *schemas.Step, round int) []schemas.Target {
+	var out []schemas.Target
+	for n := range s.Parallel {
+		sub := &s.Parallel[n]
+		found := w.bad(sub, round)
+		for _, t := range w.tasks[Key{round, sub.ID}] {
+			if t.Bad() {
+				found = append(found, t.Target)
+			}
+		}
+		for _, t := range found {
+			if !slices.ContainsFunc(out, func(o schemas.Target) bool { return o.Kind == t.Kind && o.ID == t.ID }) {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
 // retryable says whether a failed task is to be tried again: its place said
 // that it can help, and not all attempts are used up.
 func (i *Incident) retryable(t *Task, s *schemas.Step) bool {
 	return s.Retry != nil && t.place.state == Failed && !t.undoing && !t.release &&
 		t.place.outcome.Transient && t.Requested.Attempt <= s.Retry.Attempts &&
-		(i.asked == nil || t.firstSeq > i.asked.Seq)
+		!i.covered(t)
 }
 
 // MayClose says that an incident whose steps are complete can be closed now:

@@ -63,6 +63,8 @@ func TestNext(t *testing.T) {
 	withRetry := pause
 	withRetry.Retry = &schemas.Retry{Attempts: 1}
 	both := schemas.Step{ID: "both", Parallel: []schemas.Step{pause, capture}}
+	bothOrKill := both
+	bothOrKill.OnFailure = []schemas.Step{kill}
 
 	P, A, E, F, I := schemas.KindPlanned, schemas.KindApplied, schemas.KindEnforced, schemas.KindFailed, schemas.KindIneffective
 	for name, tc := range map[string]struct {
@@ -88,6 +90,9 @@ func TestNext(t *testing.T) {
 		"behind the failure's steps":      {begin(t, withFailure, tell).run("pause", "c1", P, F).run("kill", "c1", P, A, E), []string{"pause", "kill"}, []string{"ask tell"}},
 		"parallel at once":                {begin(t, both, tell), nil, []string{"ask pause", "ask capture"}},
 		"parallel waits for all":          {begin(t, both, tell).run("pause", "c1", P, A, E).run("capture", "c1"), []string{"pause", "capture"}, nil},
+		"on failure of a parallel":        {begin(t, bothOrKill, tell).run("pause", "c1", P, F).run("capture", "c1", P, F), []string{"pause", "capture"}, []string{"ask kill only c1"}},
+		"not before all of it":            {begin(t, bothOrKill, tell).run("pause", "c1", P, F).run("capture", "c1"), []string{"pause", "capture"}, nil},
+		"behind a parallel's failure":     {begin(t, bothOrKill, tell).run("pause", "c1", P, F).run("capture", "c1", P, A, E).run("kill", "c1", P, A, E), []string{"pause", "capture", "kill"}, []string{"ask tell"}},
 		"behind parallel":                 {begin(t, both, tell).run("pause", "c1", P, A, E).run("capture", "c1", P, A, E), []string{"pause", "capture"}, []string{"ask tell"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +158,33 @@ func TestReleaseInReverseOrder(t *testing.T) {
 	i = fold(t, h.list)
 	if !i.MayClose() || i.Verdict() != OutcomeContained {
 		t.Errorf("may close %v, verdict %s", i.MayClose(), i.Verdict())
+	}
+}
+
+// The conductor stores a request while a person's wish is on its way to it.
+func TestARequestThatCrossesTheRelease(t *testing.T) {
+	h := begin(t, schemas.Step{ID: "pause", Do: "a", Retry: &schemas.Retry{Attempts: 3}}, schemas.Step{ID: "tell", Do: "c"})
+	h.add(schemas.TaskIncident, schemas.PlacePeople, schemas.KindReleaseAsked, schemas.ReleaseAsked{By: "ann"})
+	h.run("pause", "c1", schemas.KindPlanned, schemas.KindApplied, schemas.KindEnforced)
+	h.run("pause", "c2", schemas.KindFailed)
+	i := fold(t, h.list)
+	if d := cmp.Diff([]string{"pause c1"}, ids(i.ToRelease(func(*Task) bool { return false }))); d != "" {
+		t.Error(d)
+	}
+	if got := i.Next(func(Key) bool { return true }); len(got.Retries) > 0 {
+		t.Error("tried again, although a person asked for the release")
+	}
+	// What a later recurrence brings is not what the person spoke of.
+	h.add(schemas.TaskIncident, schemas.PlaceCore, schemas.KindRecurred, schemas.Recurred{Signals: signalOf("c3")})
+	later := requested("pause", "c3", ModeEnforce, 1)
+	later.Round = 1
+	task := schemas.TaskID("pause", "c3")
+	h.add(task, place, schemas.KindRequested, later)
+	for _, k := range []schemas.Kind{schemas.KindPlanned, schemas.KindApplied, schemas.KindEnforced} {
+		h.add(task, place, k, schemas.Outcome{})
+	}
+	if d := cmp.Diff([]string{"pause c1"}, ids(fold(t, h.list).ToRelease(func(*Task) bool { return false }))); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -240,5 +272,19 @@ func TestView(t *testing.T) {
 	}
 	if d := cmp.Diff(want, fold(t, h.list).View()); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestAParallelsFailureIsMadeUpFor(t *testing.T) {
+	both := schemas.Step{
+		ID: "both", Parallel: []schemas.Step{{ID: "pause", Do: "a"}, {ID: "fence", Do: "b"}}, OnFailure: []schemas.Step{{ID: "kill", Do: "c"}},
+	}
+	h := begin(t, both).run("pause", "c1", schemas.KindFailed).run("fence", "c1", schemas.KindPlanned, schemas.KindApplied, schemas.KindEnforced)
+	if !fold(t, h.list).Failed() {
+		t.Error("the pause failed, and the response is none")
+	}
+	h.run("kill", "c1", schemas.KindPlanned, schemas.KindApplied, schemas.KindEnforced)
+	if fold(t, h.list).Failed() {
+		t.Error("the kill has made up for it")
 	}
 }

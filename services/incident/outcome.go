@@ -73,8 +73,11 @@ func (i *Incident) Failed() bool {
 		if t.Target.Kind == KindIncident || t.State() == "" || !bad(t.Reached()) {
 			continue
 		}
-		s, known := i.steps[t.Step]
-		if !known || !i.redressed(s.step, t.Round) {
+		made := false
+		for s := i.steps[t.Step]; s != nil && !made; s = s.group {
+			made = i.redressed(s.step, t.Round)
+		}
+		if !made {
 			return true
 		}
 	}

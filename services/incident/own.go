@@ -54,18 +54,19 @@ func (i *Incident) applyOpened(r schemas.Record) error {
 		return err
 	}
 	i.opened, i.openedAt = &o, stamp(r)
-	i.index(o.Steps)
+	i.index(o.Steps, nil)
 	i.rounds = append(i.rounds, Round{Seq: r.Seq, Trigger: o.Trigger, Signals: o.Signals})
 	i.entities[entities(o.Signals)] = true
 	return nil
 }
 
-func (i *Incident) index(steps []schemas.Step) {
+func (i *Incident) index(steps []schemas.Step, group *stepInfo) {
 	for n := range steps {
 		s := &steps[n]
-		i.steps[s.ID] = &stepInfo{step: s, index: len(i.steps)}
-		i.index(s.Parallel)
-		i.index(s.OnFailure)
+		info := &stepInfo{step: s, index: len(i.steps), group: group}
+		i.steps[s.ID] = info
+		i.index(s.Parallel, info)
+		i.index(s.OnFailure, nil)
 	}
 }
 

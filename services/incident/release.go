@@ -19,7 +19,7 @@ func (i *Incident) ToRelease(late func(*Task) bool) []*Task {
 		if n > 0 && (tasks[n-1].Step != t.Step || tasks[n-1].Round != t.Round) && (waiting || len(due) > 0) {
 			break
 		}
-		if t.firstSeq > i.asked.Seq || !t.held && !t.pending() {
+		if !i.covered(t) || !t.held && !t.pending() {
 			continue
 		}
 		switch {
@@ -30,6 +30,19 @@ func (i *Incident) ToRelease(late func(*Task) bool) []*Task {
 		}
 	}
 	return due
+}
+
+// covered says that the last wish to release is about this task: its round
+// began before it. A request that crossed the wish on its way is covered too;
+// otherwise it would be held for good, with nobody going to ask for it.
+func (i *Incident) covered(t *Task) bool {
+	if i.asked == nil {
+		return false
+	}
+	if t.Round >= 0 && t.Round < len(i.rounds) {
+		return i.rounds[t.Round].Seq < i.asked.Seq
+	}
+	return t.firstSeq < i.asked.Seq
 }
 
 // ReleaseSeq is the sequence of the task's last release record; zero before one.

@@ -65,6 +65,9 @@ func (c *check) timing(w *walk, s document.Step, out *schemas.Step) {
 		if s.For == nil {
 			c.errorf(s.OnExpire.At, "add for: with a time, or take onExpire out", "onExpire without for: the effect never expires")
 		}
+		if out.OnExpire == ExpireTerminate {
+			c.add(s.OnExpire.At, SeverityWarning, "onExpire: terminate keeps the effect and tells people: no action terminates yet", "write keep, or release")
+		}
 	}
 	if s.Retry != nil {
 		out.Retry = &schemas.Retry{Attempts: s.Retry.Attempts.Value}

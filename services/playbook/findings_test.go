@@ -110,7 +110,9 @@ func TestFindings(t *testing.T) {
 		{"a bad mode", head + on + "guard: {mode: enforced}\n" + then, `6:15: error: "enforced" is not observe, approve, enforce (did you mean enforce?)`},
 		{"a bad exception", head + on + "guard: {except: k8s.namespace.nam == \"a\"}\n" + then, `6:31: error: unknown field nam of k8s.namespace; known: labels, name (did you mean k8s.namespace.name?)`},
 		{"an unguarded exception", head + on + "guard: {except: k8s.namespace.name == \"a\"}\n" + then, `6:31: warning: k8s.namespace.name may be absent, and then the whole is an error (guard it: has(k8s.namespace.name) && …)`},
-		{"a bad limit", head + on + "guard: {limit: {targets: 0, share: 120%}}\n" + then, "6:16: error: the key per is missing\n6:26: error: 0 is less than 1\n6:36: error: \"120%\" does not have the form ^(100|[1-9][0-9]?)%$"},
+		{"a share", head + on + "guard: {limit: {targets: 1, per: 1m, share: 33%}}\n" + then, "6:45: warning: share is not looked at yet: targets and per alone bound what this playbook does (choose targets so that they suffice)"},
+		{"terminated after its evidence", head + on + "then:\n  - do: evidence.capture\n  - {do: container.pause, for: 1h, onExpire: terminate}\n", `8:46: warning: onExpire: terminate keeps the effect and tells people: no action terminates yet (write keep, or release)`},
+		{"a bad limit", head + on + "guard: {limit: {targets: 0, share: 120%}}\n" + then, "6:16: error: the key per is missing\n6:26: error: 0 is less than 1\n6:36: error: \"120%\" does not have the form ^(100|[1-9][0-9]?)%$\n6:36: warning: share is not looked at yet: targets and per alone bound what this playbook does (choose targets so that they suffice)"},
 		{"a limit that is no number", head + on + "guard: {limit: {targets: many, per: 1m}}\n" + then, `6:26: error: want a whole number, got "many"`},
 
 		// Steps.
@@ -151,7 +153,7 @@ func TestFindings(t *testing.T) {
 		{"evidence destroyed beside its capture", head + on + "then:\n  - parallel:\n      - do: evidence.capture\n      - {do: pod.terminate, irreversible: true}\n", `9:14: error: pod.terminate destroys evidence, and no step before it captures any (put evidence.capture before it)`},
 		{"evidence destroyed after its capture at once", head + on + "then:\n  - parallel: [{do: evidence.capture}]\n  - {do: pod.terminate, irreversible: true}\n", ``},
 		{"evidence captured on a failure alone", head + on + "then:\n  - do: container.pause\n    onFailure: [{do: evidence.capture}]\n  - {do: pod.terminate, irreversible: true}\n", `9:10: error: pod.terminate destroys evidence, and no step before it captures any (put evidence.capture before it)`},
-		{"terminated at the end without evidence", head + on + "then:\n  - {do: container.pause, for: 1h, onExpire: terminate}\n", `7:46: error: onExpire: terminate destroys evidence, and no step before it captures any (put evidence.capture before it)`},
+		{"terminated at the end without evidence", head + on + "then:\n  - {do: container.pause, for: 1h, onExpire: terminate}\n", "7:46: error: onExpire: terminate destroys evidence, and no step before it captures any (put evidence.capture before it)\n7:46: warning: onExpire: terminate keeps the effect and tells people: no action terminates yet (write keep, or release)"},
 		{"not marked irreversible", head + on + "then:\n  - do: evidence.capture\n  - do: pod.terminate\n", `8:9: error: pod.terminate cannot be undone (add irreversible: true when that is meant)`},
 		{"a target that the event does not name", head + "on: {start: {type: system.log.gap}}\n" + then, `6:9: error: container.pause acts on a container, and system.log.gap events name none (give it a target, or take another signal)`},
 		{"a target that is given", head + "on: {start: {type: system.log.gap}}\nthen:\n  - {do: container.pause, target: incident.key}\n", ``},

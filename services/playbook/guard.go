@@ -55,6 +55,8 @@ func (c *check) writtenGuard(p *Playbook, g *document.Guard) {
 		p.Guard.Limit = &schemas.Limit{Targets: g.Limit.Targets.Value, Per: schemas.Duration(g.Limit.Per.Value)}
 		if g.Limit.Share != nil {
 			p.Guard.Limit.Share = g.Limit.Share.Value
+			c.add(g.Limit.Share.At, SeverityWarning, "share is not looked at yet: targets and per alone bound what this playbook does",
+				"choose targets so that they suffice")
 		}
 	}
 	if g.Except == nil || g.Except.Value == "" {

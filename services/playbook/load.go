@@ -53,12 +53,12 @@ func Load(sources []Source, specs []schemas.Spec) (*Set, []Finding) {
 	return set, findings
 }
 
-// digest covers names and contents, each with its length before it, so that
+// digest covers names, contents and caps of the mode, each with its length before it, so that
 // no other division into files has the same one.
 func digest(sorted []Source) string {
 	h := sha256.New()
 	for _, s := range sorted {
-		for _, part := range [][]byte{[]byte(s.Name), s.Data} {
+		for _, part := range [][]byte{[]byte(s.Name), s.Data, []byte(s.Mode)} {
 			var length [8]byte
 			binary.BigEndian.PutUint64(length[:], uint64(len(part)))
 			h.Write(length[:])

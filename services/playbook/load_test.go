@@ -3,6 +3,7 @@ package playbook_test
 import (
 	"encoding/json"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -33,7 +34,7 @@ once: 1h
 guard:
   mode: enforce
   except: has(k8s.namespace.name) && k8s.namespace.name == "kube-system"
-  limit: {targets: 5, per: 10m, share: 33%}
+  limit: {targets: 5, per: 10m}
   staleAfter: 1m
 then:
   - do: container.pause
@@ -80,7 +81,7 @@ func TestLoad(t *testing.T) {
 		Once: time.Hour,
 		Guard: schemas.Guard{
 			Mode: "enforce", Except: `has(k8s.namespace.name) && k8s.namespace.name == "kube-system"`,
-			Limit:      &schemas.Limit{Targets: 5, Per: schemas.Duration(10 * time.Minute), Share: "33%"},
+			Limit:      &schemas.Limit{Targets: 5, Per: schemas.Duration(10 * time.Minute)},
 			StaleAfter: schemas.Duration(time.Minute),
 		},
 		Steps: []schemas.Step{
@@ -265,5 +266,42 @@ func BenchmarkLoad(b *testing.B) {
 		if set, findings := playbook.Load(source, specs); set == nil {
 			b.Fatal(findings)
 		}
+	}
+}
+
+// TestParallelGroup: what a parallel asks for holds for each step within it,
+// and to need it is to need all of them.
+func TestParallelGroup(t *testing.T) {
+	t.Parallel()
+	text := head + on + `then:
+  - do: container.pause
+  - parallel:
+      - do: evidence.capture
+        when: incident.severity == "high"
+      - parallel:
+          - {do: notify.log, id: tell, with: {text: x}}
+    id: both
+    when: steps["container.pause"].state == "enforced"
+    needs: [container.pause]
+  - do: notify.log
+    id: last
+    needs: [both]
+    with: {text: x}
+`
+	steps := load(t, playbook.Source{Name: "a.yaml", Data: []byte(text)}).Playbooks[0].Steps
+	paused := `steps["container.pause"].state == "enforced"`
+	capture, tell := steps[1].Parallel[0], steps[1].Parallel[1].Parallel[0]
+	if want := "(" + paused + `) && (incident.severity == "high")`; capture.When != want || !slices.Equal(capture.Needs, []string{"container.pause"}) {
+		t.Errorf("capture when %s, needs %v", capture.When, capture.Needs)
+	}
+	if tell.When != paused || !slices.Equal(tell.Needs, []string{"container.pause"}) {
+		t.Errorf("tell when %s, needs %v", tell.When, tell.Needs)
+	}
+	if want := []string{"evidence.capture", "tell"}; !slices.Equal(steps[2].Needs, want) {
+		t.Errorf("last needs %v, want %v", steps[2].Needs, want)
+	}
+	_, findings := playbook.Load([]playbook.Source{{Name: "a.yaml", Data: []byte(strings.Replace(text, "needs: [both]", `when: steps.both.state == "enforced"`, 1))}}, specs)
+	if len(findings) == 0 {
+		t.Error("a parallel has no state, and nothing says so")
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Set is all the playbooks that are in force together.
 type Set struct {
-	Digest    string            // hex SHA-256 over the names and contents of the sources
+	Digest    string            // hex SHA-256 over the names, contents and caps of the sources
 	Playbooks []*Playbook       // by name
 	Sources   map[string][]byte // what was loaded, by the source's name
 }

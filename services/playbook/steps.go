@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,11 +18,13 @@ type walk struct {
 	ids      map[string]bool // all ids in use, so that a default is not taken
 	earlier  []string        // steps that have run before this one
 	captured bool            // evidence has been captured
+
+	groups map[string][]string // the steps within each parallel that has run before, by its id
 }
 
 // steps checks and compiles `then`.
 func (c *check) steps(p *Playbook) {
-	w := &walk{p: p, ids: map[string]bool{}}
+	w := &walk{p: p, ids: map[string]bool{}, groups: map[string][]string{}}
 	c.writtenIDs(w, c.doc.Then)
 	p.Steps = c.list(w, c.doc.Then, false)
 }
@@ -95,6 +98,8 @@ func (c *check) step(w *walk, s document.Step, id string) schemas.Step {
 	case s.Parallel != nil:
 		c.parallelOnly(s)
 		out.Parallel = c.list(w, s.Parallel, true)
+		spread(out.Parallel, out.When, out.Needs)
+		w.groups[id] = within(out.Parallel)
 	case s.Do == nil:
 		c.errorf(s.At, "add do: with the name of an action", "a step that does nothing")
 	case s.Do.Value != "":
@@ -104,9 +109,60 @@ func (c *check) step(w *walk, s document.Step, id string) schemas.Step {
 	return out
 }
 
+// spread gives the steps of a parallel what its own `when` and `needs` ask for:
+// only steps that do something are decided.
+func spread(steps []schemas.Step, when string, needs []string) {
+	for n := range steps {
+		s := &steps[n]
+		if len(s.Parallel) > 0 {
+			spread(s.Parallel, when, needs)
+			continue
+		}
+		switch {
+		case when == "":
+		case s.When == "":
+			s.When = when
+		default:
+			s.When = enclosed(when) + " && " + enclosed(s.When)
+		}
+		for _, need := range needs {
+			if !slices.Contains(s.Needs, need) {
+				s.Needs = append(s.Needs, need)
+			}
+		}
+	}
+}
+
+// enclosed puts an expression in parentheses; a comment at its end must not
+// take in the closing one.
+func enclosed(text string) string {
+	if strings.Contains(text, "//") {
+		text += "\n"
+	}
+	return "(" + text + ")"
+}
+
+// within gives the ids of the steps that do something.
+func within(steps []schemas.Step) []string {
+	var out []string
+	for _, s := range steps {
+		if len(s.Parallel) > 0 {
+			out = append(out, within(s.Parallel)...)
+			continue
+		}
+		out = append(out, s.ID)
+	}
+	return out
+}
+
 // scope is what the step's expressions can speak of.
 func (w *walk) scope() expr.Scope {
-	scope := expr.Scope{Signals: map[string]string{}, Steps: append([]string{}, w.earlier...)}
+	scope := expr.Scope{Signals: map[string]string{}, Steps: []string{}}
+	for _, id := range w.earlier {
+		if _, group := w.groups[id]; !group { // a parallel has no state of its own
+			scope.Steps = append(scope.Steps, id)
+		}
+	}
 	for _, s := range w.p.Signals {
 		if _, known := schemas.Schema(s.Type); known {
 			scope.Signals[s.Name] = s.Type
@@ -143,12 +199,17 @@ func (c *check) onFailure(w *walk, s document.Step, id string) []schemas.Step {
 	inner := *w
 	inner.earlier = append(slices.Clone(w.earlier), id)
 	inner.captured = w.captured || captures(s)
+	inner.groups = maps.Clone(w.groups)
 	return c.list(&inner, s.OnFailure, false)
 }
 
 func (c *check) needs(w *walk, s document.Step) []string {
 	var out []string
 	for _, n := range s.Needs {
+		if ids, group := w.groups[n.Value]; group {
+			out = append(out, ids...)
+			continue
+		}
 		out = append(out, n.Value)
 		switch {
 		case slices.Contains(w.earlier, n.Value) || n.Value == "":

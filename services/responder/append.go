@@ -46,6 +46,9 @@ func (e *executor) append(ctx context.Context, t *task, kind schemas.Kind, data 
 		if err := e.catchUp(ctx, t); err != nil {
 			return false, err
 		}
+		if err := e.breathe(ctx, t, head); err != nil {
+			return false, err
+		}
 		if n == judgement {
 			return false, nil
 		}
@@ -75,6 +78,24 @@ func (e *executor) catchUp(ctx context.Context, t *task) error {
 	}
 	e.take(last)
 	return nil
+}
+
+// breathe waits a little where catching up has found nothing new, as when
+// somebody has taken the task's records out of the ledger: a conflict without
+// an end must not become a busy loop.
+func (e *executor) breathe(ctx context.Context, t *task, before schemas.Head) error {
+	e.mu.Lock()
+	moved := t.head != before
+	e.mu.Unlock()
+	if moved {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("task %s: %w", t.holder(), ctx.Err())
+	case <-time.After(e.Backoff):
+		return nil
+	}
 }
 
 func (e *executor) take(r schemas.Record) {

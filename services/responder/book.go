@@ -40,6 +40,7 @@ type task struct {
 
 	fresh    bool      // the plan was stored by this run, and Apply has not been called yet
 	undoTold bool      // the ledger knows that the undo failed
+	retry    bool      // it failed for now: the conductor may ask again
 	look     *look     // a verification taken ahead
 	looks    int       // verifications that asked for another
 	tries    int       // failed attempts of the step at hand
@@ -60,7 +61,8 @@ func (t *task) action() string {
 type lane struct {
 	key     string
 	tasks   []*task
-	keep    bool // a look at what is held is due
+	aliases []string // ids that the book's alias leads here
+	keep    bool     // a look at what is held is due
 	queued  bool
 	running bool
 	late    bool // was to be queued when the queue was full
@@ -158,6 +160,10 @@ func (b *book) take(t *task, r schemas.Record) error {
 		}
 		b.holds.weaken(t.holder())
 		t.end()
+		var o schemas.Outcome
+		err := r.Decode(&o)
+		t.retry = err != nil || o.Transient
+		return err
 	case schemas.KindRefused, schemas.KindObserved, schemas.KindGone:
 		// Nothing was touched, or it was put back before this was stored.
 		b.holds.leave(t.holder(), false)
@@ -186,7 +192,7 @@ func (b *book) requested(t *task, r schemas.Record) error {
 	if err := r.Decode(req); err != nil {
 		return err
 	}
-	t.req, t.release, t.releasing, t.undoTold = req, nil, nil, false
+	t.req, t.release, t.releasing, t.undoTold, t.retry = req, nil, nil, false, false
 	t.to(stageRequested)
 	if t.lane == nil {
 		key := b.laneKey(req.Target)
@@ -214,6 +220,9 @@ func (b *book) planned(t *task, r schemas.Record) error {
 	if t.lane != nil {
 		for _, id := range ids(*p) {
 			b.alias[id] = t.lane.key
+			if !slices.Contains(t.lane.aliases, id) {
+				t.lane.aliases = append(t.lane.aliases, id)
+			}
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package responder_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -62,7 +61,7 @@ func (d *desk) start(f rehearsal.Faults) {
 	client := d.bus.Client("responder", place)
 	cfg := responder.Config{
 		Place: place, Ledger: client, State: client, Guard: d.guard, Hints: d.hints,
-		Actions: []responder.Action{d.world.Action(f)}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Actions: []responder.Action{d.world.Action(f)}, Log: slog.New(slog.DiscardHandler),
 		Conductor: func(w string) bool { return w == "conductor" },
 		KeepEvery: time.Hour, Backoff: time.Millisecond,
 	}

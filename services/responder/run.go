@@ -106,8 +106,14 @@ func (e *executor) handle(r schemas.Record) error {
 		// One record that cannot be read must not stop the others' containment.
 		e.Log.Error("a record cannot be read", "subject", r.Subject(), "seq", r.Seq, "error", err)
 	}
-	if t != nil && t.lane != nil && e.live {
+	switch {
+	case t == nil:
+	case t.lane == nil:
+		e.book.stray(t, r.Kind)
+	case e.live:
 		e.enqueue(t.lane)
+	default:
+		e.book.tidy(t.lane)
 	}
 	return nil
 }
@@ -163,6 +169,7 @@ func (e *executor) enqueue(l *lane) {
 	}
 	if what, _, again := l.pick(time.Now(), e.verifies); what == nil && !l.keep {
 		e.wakeAt(l, again)
+		e.book.tidy(l)
 		return
 	}
 	select {
@@ -223,6 +230,7 @@ func (e *executor) run(ctx context.Context, l *lane) error {
 		if t == nil && !keep {
 			l.running = false
 			e.wakeAt(l, again)
+			e.book.tidy(l)
 			e.mu.Unlock()
 			return nil
 		}

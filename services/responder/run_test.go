@@ -64,59 +64,99 @@ func TestOutcomes(t *testing.T) {
 		again   bool
 		remains string // the state of the thing
 	}{
-		"unknown action": {ask: func(r *schemas.Requested) { r.Action = "pod.dissolve" },
-			kinds: "requested refused", cause: "unknown-action", says: "pod.dissolve", remains: rehearsal.Running},
-		"wrong kind of target": {ask: func(r *schemas.Requested) { r.Target.Kind = "pod" },
-			kinds: "requested refused", cause: "target", says: "acts on a container", remains: rehearsal.Running},
-		"protected": {guard: guardrail.File{Protect: guardrail.Protect{Containers: []string{"c1"}}},
-			kinds: "requested refused", cause: "protected", says: "c1", remains: rehearsal.Running},
-		"protected is the sibling that only the plan finds": {guard: guardrail.File{Protect: guardrail.Protect{Containers: []string{"sidecar"}}},
-			kinds: "requested refused", cause: "protected", says: "sidecar", remains: rehearsal.Running},
-		"not allowed here": {guard: guardrail.File{Actions: guardrail.Actions{Allow: []string{"notify.*"}}},
-			kinds: "requested refused", cause: "guard", says: "not allowed", remains: rehearsal.Running},
-		"too many a minute": {guard: guardrail.File{Actions: guardrail.Actions{PerMinute: new(int)}},
-			kinds: "requested refused", cause: "budget", says: "limit", remains: rehearsal.Running},
-		"bad parameters": {ask: func(r *schemas.Requested) { r.With = json.RawMessage(`{"scope":5}`) },
-			kinds: "requested refused", cause: "target", says: "parameters", remains: rehearsal.Running},
-		"gone before the plan": {ask: func(r *schemas.Requested) { r.Target.ID = "c9" },
-			kinds: "requested gone", cause: "target", says: "c9", remains: rehearsal.Running},
-		"gone before it was applied": {faults: fails("apply", fmt.Errorf("c1: %w", responder.ErrGone)),
-			kinds: "requested planned gone", cause: "target", says: "c1", remains: rehearsal.Running},
-		"gone half way": {faults: fails("half", fmt.Errorf("c1: %w", responder.ErrGone)),
-			kinds: "requested planned gone", cause: "target", says: "c1", remains: rehearsal.Running},
-		"refused half way": {faults: fails("half", fmt.Errorf("c1: %w", responder.ErrRefused)),
-			kinds: "requested planned refused", cause: "target", says: "c1", remains: rehearsal.Running},
-		"plan fails": {faults: fails("plan", errors.New("containerd is away")),
-			kinds: "requested failed", cause: "error", says: "containerd is away", remains: rehearsal.Running},
-		"apply fails for now": {faults: fails("apply", fmt.Errorf("socket: %w", responder.ErrTransient)),
-			kinds: "requested planned failed", cause: "error", says: "socket", again: true, remains: rehearsal.Running},
-		"apply fails half way": {faults: fails("half", errors.New("disk")),
-			kinds: "requested planned failed", cause: "error", says: "disk", remains: rehearsal.Paused},
+		"unknown action": {
+			ask:   func(r *schemas.Requested) { r.Action = "pod.dissolve" },
+			kinds: "requested refused", cause: "unknown-action", says: "pod.dissolve", remains: rehearsal.Running,
+		},
+		"wrong kind of target": {
+			ask:   func(r *schemas.Requested) { r.Target.Kind = "pod" },
+			kinds: "requested refused", cause: "target", says: "acts on a container", remains: rehearsal.Running,
+		},
+		"protected": {
+			guard: guardrail.File{Protect: guardrail.Protect{Containers: []string{"c1"}}},
+			kinds: "requested refused", cause: "protected", says: "c1", remains: rehearsal.Running,
+		},
+		"protected is the sibling that only the plan finds": {
+			guard: guardrail.File{Protect: guardrail.Protect{Containers: []string{"sidecar"}}},
+			kinds: "requested refused", cause: "protected", says: "sidecar", remains: rehearsal.Running,
+		},
+		"not allowed here": {
+			guard: guardrail.File{Actions: guardrail.Actions{Allow: []string{"notify.*"}}},
+			kinds: "requested refused", cause: "guard", says: "not allowed", remains: rehearsal.Running,
+		},
+		"too many a minute": {
+			guard: guardrail.File{Actions: guardrail.Actions{PerMinute: new(int)}},
+			kinds: "requested refused", cause: "budget", says: "limit", remains: rehearsal.Running,
+		},
+		"bad parameters": {
+			ask:   func(r *schemas.Requested) { r.With = json.RawMessage(`{"scope":5}`) },
+			kinds: "requested refused", cause: "target", says: "parameters", remains: rehearsal.Running,
+		},
+		"gone before the plan": {
+			ask:   func(r *schemas.Requested) { r.Target.ID = "c9" },
+			kinds: "requested gone", cause: "target", says: "c9", remains: rehearsal.Running,
+		},
+		"gone before it was applied": {
+			faults: fails("apply", fmt.Errorf("c1: %w", responder.ErrGone)),
+			kinds:  "requested planned gone", cause: "target", says: "c1", remains: rehearsal.Running,
+		},
+		"gone half way": {
+			faults: fails("half", fmt.Errorf("c1: %w", responder.ErrGone)),
+			kinds:  "requested planned gone", cause: "target", says: "c1", remains: rehearsal.Running,
+		},
+		"refused half way": {
+			faults: fails("half", fmt.Errorf("c1: %w", responder.ErrRefused)),
+			kinds:  "requested planned refused", cause: "target", says: "c1", remains: rehearsal.Running,
+		},
+		"plan fails": {
+			faults: fails("plan", errors.New("containerd is away")),
+			kinds:  "requested failed", cause: "error", says: "containerd is away", remains: rehearsal.Running,
+		},
+		"apply fails for now": {
+			faults: fails("apply", fmt.Errorf("socket: %w", responder.ErrTransient)),
+			kinds:  "requested planned failed", cause: "error", says: "socket", again: true, remains: rehearsal.Running,
+		},
+		"apply fails half way": {
+			faults: fails("half", errors.New("disk")),
+			kinds:  "requested planned failed", cause: "error", says: "disk", remains: rehearsal.Paused,
+		},
 		"apply panics": {faults: rehearsal.Faults{Before: func(_ context.Context, method, _ string) error {
 			if method == "apply" {
 				panic("nil map")
 			}
 			return nil
 		}}, kinds: "requested planned failed", cause: "error", says: "panicked: nil map", remains: rehearsal.Running},
-		"apply hangs": {faults: rehearsal.Faults{Before: func(ctx context.Context, method, _ string) error {
-			if method == "apply" {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return nil
-		}}, adjust: func(c *responder.Config) { c.Timeout = 20 * time.Millisecond },
-			kinds: "requested planned failed", cause: "error", says: "not done within", again: true, remains: rehearsal.Running},
-		"dry run": {ask: func(r *schemas.Requested) { r.Mode = "observe" },
-			kinds: "requested observed", remains: rehearsal.Running},
-		"verification fails": {faults: fails("verify", errors.New("no cgroup")),
-			kinds: "requested planned applied unverified", remains: rehearsal.Paused},
-		"verification fails for now, always": {faults: fails("verify", responder.ErrTransient),
+		"apply hangs": {
+			faults: rehearsal.Faults{Before: func(ctx context.Context, method, _ string) error {
+				if method == "apply" {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			}}, adjust: func(c *responder.Config) { c.Timeout = 20 * time.Millisecond },
+			kinds: "requested planned failed", cause: "error", says: "not done within", again: true, remains: rehearsal.Running,
+		},
+		"dry run": {
+			ask:   func(r *schemas.Requested) { r.Mode = "observe" },
+			kinds: "requested observed", remains: rehearsal.Running,
+		},
+		"verification fails": {
+			faults: fails("verify", errors.New("no cgroup")),
+			kinds:  "requested planned applied unverified", remains: rehearsal.Paused,
+		},
+		"verification fails for now, always": {
+			faults: fails("verify", responder.ErrTransient),
 			adjust: func(c *responder.Config) { c.Looks = 3 },
-			kinds:  "requested planned applied unverified", remains: rehearsal.Paused},
-		"verification finds it gone": {faults: fails("verify", fmt.Errorf("c1: %w", responder.ErrGone)),
-			kinds: "requested planned applied gone", cause: "target", says: "c1", remains: rehearsal.Running},
-		"verification looks again": {faults: rehearsal.Faults{VerifyLater: 3},
-			kinds: "requested planned applied enforced", remains: rehearsal.Paused},
+			kinds:  "requested planned applied unverified", remains: rehearsal.Paused,
+		},
+		"verification finds it gone": {
+			faults: fails("verify", fmt.Errorf("c1: %w", responder.ErrGone)),
+			kinds:  "requested planned applied gone", cause: "target", says: "c1", remains: rehearsal.Running,
+		},
+		"verification looks again": {
+			faults: rehearsal.Faults{VerifyLater: 3},
+			kinds:  "requested planned applied enforced", remains: rehearsal.Paused,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)

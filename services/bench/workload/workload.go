@@ -57,7 +57,7 @@ func Open(path string, create bool) (*Trace, error) {
 			return nil, fmt.Errorf("size trace %s: %w", path, err)
 		}
 	}
-	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) //nolint:gosec // a file descriptor fits
+	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map trace %s: %w", path, err)
 	}
@@ -74,7 +74,7 @@ func (t *Trace) Last() time.Duration {
 	for i := range Slots {
 		last = max(last, binary.NativeEndian.Uint64(t.mem[i*8:]))
 	}
-	return time.Duration(last) //nolint:gosec // nanoseconds since boot fit
+	return time.Duration(last)
 }
 
 // Running says whether every counter has moved since a time.
@@ -148,7 +148,7 @@ func run(ctx context.Context, path, program, trigger string) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	cmd := exec.CommandContext(ctx, program, Idle) //nolint:gosec // the trigger of the test
+	cmd := exec.CommandContext(ctx, program, Idle)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("trigger %s: %w", program, err)
 	}
@@ -198,7 +198,7 @@ func forkLoop(at *uint64) {
 		}
 		var status syscall.WaitStatus
 		for {
-			if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR { //nolint:errorlint // a bare errno
+			if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
 				break
 			}
 		}

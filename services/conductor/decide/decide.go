@@ -153,7 +153,9 @@ func (q *question) outcome(id string, kind schemas.Kind, o schemas.Outcome, t *s
 
 // one decides a step on one target; false when its `when` leaves the target out.
 func (q *question) one(id string, t schemas.Target) (Task, bool) {
-	if q.step.When != "" && !q.ask.Begun && perTarget(q.step.When) {
+	// Asked of each target that is not recorded, after a crash too: one that was
+	// left out before has no record either.
+	if q.step.When != "" && perTarget(q.step.When) {
 		ok, err := q.when(&t)
 		if err != nil {
 			return q.outcome(id, schemas.KindSkipped, q.whenFailed(err), &t), true
@@ -175,7 +177,7 @@ func (q *question) one(id string, t schemas.Target) (Task, bool) {
 		}, &t), true
 	}
 	if mode == incident.ModeEnforce && q.Budget != nil && counts(t) {
-		q.Budget.Note(q.playbook(), t.ID, q.Now)
+		q.Budget.Note(q.playbook(), t.ID, q.Incident.Opened().Guard.Limit, q.Now)
 	}
 	return Task{ID: id, Place: t.Place, Kind: schemas.KindRequested, Requested: &schemas.Requested{
 		Step: q.step.ID, Action: q.step.Do, Target: t, With: with, Mode: mode, Attempt: 1,

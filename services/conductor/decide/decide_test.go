@@ -78,7 +78,7 @@ func (tc test) situation(t *testing.T) Situation {
 	}
 	s := Situation{Incident: i, Budget: NewBudget(), Now: epoch, Lease: 3, Hold: schemas.Hold{On: tc.hold, By: "ann", Why: "looking", Since: epoch}}
 	for _, id := range tc.spent {
-		s.Budget.Note("p", id, epoch.Add(-time.Minute))
+		s.Budget.Note("p", id, nil, epoch.Add(-time.Minute))
 	}
 	return s
 }
@@ -150,12 +150,16 @@ func TestStep(t *testing.T) {
 		"on hold":          {step: pause, hold: true, want: "skipped core c1 hold"},
 		"on hold, observe": {step: pause, hold: true, opened: mode("observe"), want: "requested node-n1 c1 observe"},
 
-		"excepted":                 {step: pause, opened: except(`k8s.namespace.name == "shop"`), want: "refused core c1 guard"},
-		"not excepted":             {step: pause, opened: except(`has(k8s.namespace.name) && k8s.namespace.name == "other"`), want: asked},
-		"except cannot be told":    {step: pause, data: plain, opened: except(`k8s.namespace.name == "other"`), want: "refused core c1 guard"},
-		"except cannot be read":    {step: pause, opened: except(`k8s.`), want: "refused core c1 guard"},
-		"a protected namespace":    {step: pause, protect: Protected{Namespaces: []string{"sh*"}}, want: "refused core c1 protected"},
-		"a protected label":        {step: pause, protect: Protected{Labels: []Label{{Key: "app", Value: "web"}}}, want: "refused core c1 protected"},
+		"excepted":              {step: pause, opened: except(`k8s.namespace.name == "shop"`), want: "refused core c1 guard"},
+		"not excepted":          {step: pause, opened: except(`has(k8s.namespace.name) && k8s.namespace.name == "other"`), want: asked},
+		"except cannot be told": {step: pause, data: plain, opened: except(`k8s.namespace.name == "other"`), want: "refused core c1 guard"},
+		"except cannot be read": {step: pause, opened: except(`k8s.`), want: "refused core c1 guard"},
+		"a protected namespace": {step: pause, protect: Protected{Namespaces: []string{"sh*"}}, want: "refused core c1 protected"},
+		"a protected label":     {step: pause, protect: Protected{Labels: []Label{{Key: "app", Value: "web"}}}, want: "refused core c1 protected"},
+		"a protected namespace's label behind the pod's own": {
+			step: pause, protect: Protected{Labels: []Label{{Key: "app", Value: "core"}}}, want: "refused core c1 protected",
+			data: strings.Replace(data, `"namespace":{"name":"shop"}`, `"namespace":{"name":"shop","labels":{"app":"core"}}`, 1),
+		},
 		"a protected image":        {step: pause, protect: Protected{Images: []string{"docker.io/library/*"}}, want: "refused core c1 protected"},
 		"a protected container":    {step: pause, protect: Protected{Containers: []string{"c1"}}, want: "refused core c1 protected"},
 		"our own namespace":        {step: pause, data: strings.Replace(data, `"shop"`, `"firebreak"`, 1), want: "refused core c1 protected"},
@@ -190,10 +194,11 @@ func TestStep(t *testing.T) {
 			step: with(func(s *schemas.Step) { s.With = json.RawMessage(`{"text":"${signals.start.user.name}"}`) }), want: "failed core c1 error",
 		},
 
-		"begun, all there":      {step: pause, records: first(schemas.KindEnforced), ask: func(a *incident.Ask) { a.Step.ID, a.Begun = "first", true }, want: ""},
-		"begun, when is past":   {step: when("false"), ask: func(a *incident.Ask) { a.Begun = true }, want: asked},
-		"only what has failed":  {step: pause, ask: func(a *incident.Ask) { a.Only = []schemas.Target{{Kind: "container", ID: "c7", Place: "node-n7"}} }, want: "requested node-n7 c7 enforce"},
-		"only, of another kind": {step: pause, ask: func(a *incident.Ask) { a.Only = []schemas.Target{{Kind: "pod", ID: "u7", Place: "node-n7"}} }, want: asked},
+		"begun, all there":       {step: pause, records: first(schemas.KindEnforced), ask: func(a *incident.Ask) { a.Step.ID, a.Begun = "first", true }, want: ""},
+		"begun, left out before": {step: when(`target.container.id != "c1"`), ask: func(a *incident.Ask) { a.Begun = true }, want: ""},
+		"begun, when is past":    {step: when("false"), ask: func(a *incident.Ask) { a.Begun = true }, want: asked},
+		"only what has failed":   {step: pause, ask: func(a *incident.Ask) { a.Only = []schemas.Target{{Kind: "container", ID: "c7", Place: "node-n7"}} }, want: "requested node-n7 c7 enforce"},
+		"only, of another kind":  {step: pause, ask: func(a *incident.Ask) { a.Only = []schemas.Target{{Kind: "pod", ID: "u7", Place: "node-n7"}} }, want: asked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tasks := tc.decide(t)
@@ -262,7 +267,7 @@ func TestARoundBringsNewTargetsOnly(t *testing.T) {
 func TestBudget(t *testing.T) {
 	b := NewBudget()
 	for n := range 5 {
-		b.Note("p", fmt.Sprint(n), epoch.Add(time.Duration(n)*time.Minute))
+		b.Note("p", fmt.Sprint(n), nil, epoch.Add(time.Duration(n)*time.Minute))
 	}
 	used, mine := b.Used("p", "4", epoch.Add(5*time.Minute), 3*time.Minute)
 	if used != 2 || !mine {
@@ -298,5 +303,24 @@ func BenchmarkStep(b *testing.B) {
 		if len(d.Step(s, incident.Ask{Step: step})) != 1 {
 			b.Fatal("not asked")
 		}
+	}
+}
+
+func TestBudgetForgets(t *testing.T) {
+	b := NewBudget()
+	week := &schemas.Limit{Targets: 1, Per: schemas.Duration(7 * 24 * time.Hour)}
+	b.Note("without", "c1", nil, epoch)
+	b.Forget(epoch.Add(time.Hour))
+	if used, _ := b.Used("without", "c2", epoch.Add(time.Hour), 2*time.Hour); used != 1 {
+		t.Errorf("used %d after an hour, want 1", used)
+	}
+	b.Forget(epoch.Add(25 * time.Hour))
+	if len(b.spent) != 0 {
+		t.Errorf("still there after a day: %v", b.spent)
+	}
+	b.Note("with", "c1", week, epoch)
+	b.Forget(epoch.Add(6 * 24 * time.Hour))
+	if used, mine := b.Used("with", "c1", epoch.Add(6*24*time.Hour), time.Duration(week.Per)); used != 1 || !mine {
+		t.Errorf("used %d, mine %v: a limit of a week looks back a week", used, mine)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"firebreak/schemas"
 )
@@ -55,8 +56,8 @@ func (p Protected) covers(t schemas.Target) string {
 		}
 	}
 	for _, l := range p.Labels {
-		if v, has := label(t, l.Key); has && (l.Value == "" || l.Value == v) {
-			return fmt.Sprintf("label %s=%q", l.Key, v)
+		if labelled(t, l) {
+			return strings.TrimSuffix("label "+l.Key+"="+l.Value, "=")
 		}
 	}
 	return ""
@@ -87,7 +88,10 @@ func namespace(t schemas.Target) string {
 	return t.K8s.Namespace.Name
 }
 
-func label(t schemas.Target, key string) (string, bool) {
+// labelled says whether the pod, its namespace or the container carries the
+// label. Each is asked: a pod must not hide its namespace's label behind one of
+// its own.
+func labelled(t schemas.Target, want Label) bool {
 	var sets []map[string]string
 	if t.K8s != nil && t.K8s.Pod != nil {
 		sets = append(sets, t.K8s.Pod.Labels)
@@ -98,12 +102,10 @@ func label(t schemas.Target, key string) (string, bool) {
 	if t.Container != nil {
 		sets = append(sets, t.Container.Labels)
 	}
-	for _, s := range sets {
-		if v, has := s[key]; has {
-			return v, true
-		}
-	}
-	return "", false
+	return slices.ContainsFunc(sets, func(set map[string]string) bool {
+		v, has := set[want.Key]
+		return has && (want.Value == "" || want.Value == v)
+	})
 }
 
 func matches(patterns []string, s string) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -56,7 +55,7 @@ func (d *desk) start(stopAt int) {
 	live := make(chan struct{})
 	cfg := responder.Config{
 		Place: d.place, Ledger: d.bus.Client("responder", d.place), State: d.bus.Client("responder", d.place),
-		Actions: []responder.Action{d.c.New(d.t)}, Guard: guardrail.Default(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Actions: []responder.Action{d.c.New(d.t)}, Guard: guardrail.Default(), Log: slog.New(slog.DiscardHandler),
 		Conductor: func(w string) bool { return w == conductor },
 		KeepEvery: time.Hour, Backoff: 5 * time.Millisecond, Timeout: patience,
 		At: at, Live: func() { close(live) },

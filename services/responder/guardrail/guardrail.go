@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -163,8 +164,8 @@ func (g *Guardrail) protects(t schemas.Target) string {
 		return fmt.Sprintf("%s %q", t.Kind, t.ID)
 	}
 	for _, l := range p.Labels {
-		if v, ok := label(t, l.Key); ok && (l.Value == "" || l.Value == v) {
-			return fmt.Sprintf("label %s=%q", l.Key, v)
+		if labelled(t, l) {
+			return strings.TrimSuffix("label "+l.Key+"="+l.Value, "=")
 		}
 	}
 	if t.Container == nil && t.Process != nil && t.Process.Executable != nil {
@@ -203,25 +204,24 @@ func namespace(t schemas.Target) string {
 	return t.K8s.Namespace.Name
 }
 
-func label(t schemas.Target, key string) (string, bool) {
+// labelled says whether the pod, its namespace or the container carries the
+// label. Each is asked: a pod must not hide its namespace's label behind one of
+// its own.
+func labelled(t schemas.Target, want Label) bool {
 	var sets []map[string]string
-	if t.K8s != nil {
-		if t.K8s.Pod != nil {
-			sets = append(sets, t.K8s.Pod.Labels)
-		}
-		if t.K8s.Namespace != nil {
-			sets = append(sets, t.K8s.Namespace.Labels)
-		}
+	if t.K8s != nil && t.K8s.Pod != nil {
+		sets = append(sets, t.K8s.Pod.Labels)
+	}
+	if t.K8s != nil && t.K8s.Namespace != nil {
+		sets = append(sets, t.K8s.Namespace.Labels)
 	}
 	if t.Container != nil {
 		sets = append(sets, t.Container.Labels)
 	}
-	for _, s := range sets {
-		if v, ok := s[key]; ok {
-			return v, true
-		}
-	}
-	return "", false
+	return slices.ContainsFunc(sets, func(set map[string]string) bool {
+		v, has := set[want.Key]
+		return has && (want.Value == "" || want.Value == v)
+	})
 }
 
 func matches(patterns []string, s string) bool {

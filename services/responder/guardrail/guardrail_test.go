@@ -62,18 +62,22 @@ actions:
 		target schemas.Target
 		cause  string // "" when it may
 	}{
-		"anything else":                 {target: container("c1", nil)},
-		"action not allowed":            {action: "pod.quarantine", target: container("c1", nil), cause: "guard"},
-		"other action allowed":          {action: "evidence.capture", target: container("c1", nil)},
-		"name":                          {target: container("c1", func(t *schemas.Target) { t.Container.Name = "db-1" }), cause: "protected"},
-		"id":                            {target: container("0123abc", nil), cause: "protected"},
-		"the one we run in":             {target: container("self42", pod), cause: "protected"},
-		"image":                         {target: container("c1", image("registry.local/platform/dns")), cause: "protected"},
-		"image elsewhere":               {target: container("c1", image("registry.local/shop/dns"))},
-		"label of the container":        {target: container("c1", func(t *schemas.Target) { t.Container.Labels = map[string]string{"tier": "platform"} }), cause: "protected"},
-		"other value of it":             {target: container("c1", func(t *schemas.Target) { t.Container.Labels = map[string]string{"tier": "shop"} })},
-		"label with any value":          {target: container("c1", func(t *schemas.Target) { pod(t); t.K8s.Pod.Labels = map[string]string{"untouchable": ""} }), cause: "protected"},
-		"label of the namespace":        {target: container("c1", func(t *schemas.Target) { pod(t); t.K8s.Namespace.Labels = map[string]string{"tier": "platform"} }), cause: "protected"},
+		"anything else":          {target: container("c1", nil)},
+		"action not allowed":     {action: "pod.quarantine", target: container("c1", nil), cause: "guard"},
+		"other action allowed":   {action: "evidence.capture", target: container("c1", nil)},
+		"name":                   {target: container("c1", func(t *schemas.Target) { t.Container.Name = "db-1" }), cause: "protected"},
+		"id":                     {target: container("0123abc", nil), cause: "protected"},
+		"the one we run in":      {target: container("self42", pod), cause: "protected"},
+		"image":                  {target: container("c1", image("registry.local/platform/dns")), cause: "protected"},
+		"image elsewhere":        {target: container("c1", image("registry.local/shop/dns"))},
+		"label of the container": {target: container("c1", func(t *schemas.Target) { t.Container.Labels = map[string]string{"tier": "platform"} }), cause: "protected"},
+		"other value of it":      {target: container("c1", func(t *schemas.Target) { t.Container.Labels = map[string]string{"tier": "shop"} })},
+		"label with any value":   {target: container("c1", func(t *schemas.Target) { pod(t); t.K8s.Pod.Labels = map[string]string{"untouchable": ""} }), cause: "protected"},
+		"label of the namespace": {target: container("c1", func(t *schemas.Target) { pod(t); t.K8s.Namespace.Labels = map[string]string{"tier": "platform"} }), cause: "protected"},
+		"namespace's behind the pod's": {target: container("c1", func(t *schemas.Target) {
+			pod(t)
+			t.K8s.Pod.Labels, t.K8s.Namespace.Labels = map[string]string{"tier": "shop"}, map[string]string{"tier": "platform"}
+		}), cause: "protected"},
 		"namespace":                     {target: container("c1", inPod("payments")), cause: "protected"},
 		"platform's namespace":          {target: container("c1", inPod("kube-system")), cause: "protected"},
 		"NATS outside Kubernetes":       {target: container("nats", nil), cause: "protected"},
