@@ -15,7 +15,7 @@ import (
 )
 
 // twin is what bustest gives of the bus.
-type twin interface {
+type twin interface { //nolint:interfacebloat // all that the two have in common
 	Publish(ctx context.Context, e schemas.Event) (uint64, error)
 	Append(ctx context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error)
 	Last(ctx context.Context, incident, task, place string) (schemas.Record, error)

@@ -84,10 +84,10 @@ type logOnce struct {
 	log  *slog.Logger
 }
 
-func (l *logOnce) warn(key, text string, args ...any) {
+func (l *logOnce) leftOut(key string, args ...any) {
 	if l.seen[key] || len(l.seen) >= 256 {
 		return
 	}
 	l.seen[key] = true
-	l.log.Warn(text, args...)
+	l.log.Warn("a message of the bus is left out", args...)
 }

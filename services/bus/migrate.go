@@ -78,7 +78,7 @@ func migrateStream(ctx context.Context, js jetstream.JetStream, want jetstream.S
 	if v, err := strconv.Atoi(is.Metadata[layoutKey]); err == nil && v > layout {
 		return fmt.Errorf("%w: its layout is %d, this program knows %d: use the newer program", ErrNewer, v, layout)
 	}
-	over := info.State.Bytes > uint64(max(want.MaxBytes, 0)) //nolint:gosec // it is not negative
+	over := info.State.Bytes > uint64(max(want.MaxBytes, 0))
 	if want.Discard == jetstream.DiscardNew && over {
 		return fmt.Errorf("%w: it holds %d bytes, more than the limit of %d asked for: nothing is thrown away; ask for more", ErrFull, info.State.Bytes, want.MaxBytes)
 	}

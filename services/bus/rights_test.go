@@ -265,8 +265,10 @@ func TestNodesHearNothingOfOthers(t *testing.T) {
 	for _, u := range []bus.User{bus.Collector("a"), bus.Responder("a")} {
 		nc := raw(t, cfg.DataDir, u)
 		var subs []*nats.Subscription
-		for _, subject := range []string{">", "firebreak.>", "firebreak.live.>", "firebreak.live.ledger.>", "firebreak.live.ledger.*.*.node-b=2Eexample.>",
-			"firebreak.live.events.>", "firebreak.live.state.>", "firebreak.live.inventory.>", "$KV.>", "$O.>", "$JS.>", "_R_.>", "_INBOX.>"} {
+		for _, subject := range []string{
+			">", "firebreak.>", "firebreak.live.>", "firebreak.live.ledger.>", "firebreak.live.ledger.*.*.node-b=2Eexample.>",
+			"firebreak.live.events.>", "firebreak.live.state.>", "firebreak.live.inventory.>", "$KV.>", "$O.>", "$JS.>", "_R_.>", "_INBOX.>",
+		} {
 			sub, err := nc.SubscribeSync(subject)
 			if err != nil {
 				t.Fatal(err)

@@ -16,13 +16,13 @@ type serverLog struct {
 }
 
 func (l *serverLog) Noticef(format string, v ...any) {
-	l.log.Debug("nats-server: " + fmt.Sprintf(format, v...))
+	l.log.Debug("nats-server", "says", fmt.Sprintf(format, v...))
 }
 func (l *serverLog) Debugf(string, ...any) {}
 func (l *serverLog) Tracef(string, ...any) {}
 
 func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats-server: " + fmt.Sprintf(format, v...))
+	l.log.Warn("nats-server", "says", fmt.Sprintf(format, v...))
 }
 
 func (l *serverLog) Errorf(format string, v ...any) { l.complain(fmt.Sprintf(format, v...)) }
@@ -32,7 +32,7 @@ func (l *serverLog) complain(text string) {
 	l.mu.Lock()
 	l.why = text
 	l.mu.Unlock()
-	l.log.Error("nats-server: " + text)
+	l.log.Error("nats-server", "says", text)
 }
 
 func (l *serverLog) last() string {

@@ -143,7 +143,7 @@ func (g *spaceGuard) keepBallast(free int64) error {
 	if err != nil {
 		return fmt.Errorf("ballast: %w", err)
 	}
-	err = unix.Fallocate(int(f.Fd()), 0, 0, g.cfg.Ballast) //nolint:gosec // a descriptor fits
+	err = unix.Fallocate(int(f.Fd()), 0, 0, g.cfg.Ballast)
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		err = writeZeros(f, g.cfg.Ballast)
 	}

@@ -23,8 +23,11 @@ func (l Limits) withDefaults() Limits {
 		field *int64
 		def   int64
 	}{
-		{&l.EventsBytes, 2 << 30}, {&l.LedgerBytes, 1 << 30}, {&l.InventoryBytes, 256 << 20},
-		{&l.StateBytes, 64 << 20}, {&l.BlobsBytes, 4 << 30},
+		{&l.EventsBytes, 2 << 30},
+		{&l.LedgerBytes, 1 << 30},
+		{&l.InventoryBytes, 256 << 20},
+		{&l.StateBytes, 64 << 20},
+		{&l.BlobsBytes, 4 << 30},
 	} {
 		if *d.field == 0 {
 			*d.field = d.def

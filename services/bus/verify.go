@@ -101,5 +101,5 @@ func (v *verifier) reject(m message, err error) {
 	v.rejected.Add(1)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.once.warn(m.subject, "a message of the bus is left out", "subject", m.subject, "seq", m.seq, "error", err)
+	v.once.leftOut(m.subject, "subject", m.subject, "seq", m.seq, "error", err)
 }

@@ -192,7 +192,7 @@ func unescape(s string) (string, error) {
 		if hi < 0 || lo < 0 {
 			return "", fmt.Errorf("header value %q: %w: bad escape", s, schemas.ErrInvalid)
 		}
-		b.WriteByte(byte(hi<<4 | lo))
+		b.WriteByte(byte(hi<<4 | lo)) //nolint:gosec // two hexadecimal digits
 		i += 2
 	}
 	return b.String(), nil

@@ -96,7 +96,7 @@ func TestLab(t *testing.T) {
 		if err := r.End(ctx); err != nil {
 			t.Error(err)
 		}
-		if r, err = l.Run(ctx, lab.Container{ID: "short"}); err != nil {
+		if _, err = l.Run(ctx, lab.Container{ID: "short"}); err != nil {
 			t.Fatalf("the same id again: %v", err)
 		}
 	})

@@ -87,7 +87,7 @@ func (s *Spool) loadLost() (err error) {
 	if s.lost, err = readLost(path); err != nil {
 		return err
 	}
-	if s.lostFile, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+	if s.lostFile, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600); err != nil { //nolint:gosec // a path of our own making
 		return fmt.Errorf("spool: open lost.json: %w", err)
 	}
 	info, err := s.lostFile.Stat()

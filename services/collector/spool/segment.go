@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func segments(dir string) ([]segment, error) {
 		}
 		all = append(all, segment{n: n, size: info.Size()})
 	}
-	slices.SortFunc(all, func(a, b segment) int { return int(int64(a.n) - int64(b.n)) })
+	slices.SortFunc(all, func(a, b segment) int { return cmp.Compare(a.n, b.n) })
 	return all, nil
 }
 

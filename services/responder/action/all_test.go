@@ -81,7 +81,7 @@ func TestReference(t *testing.T) {
 	file := filepath.Join("..", "..", "..", "docs", "actions.md")
 	want := responder.Reference(Specs())
 	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, want, 0o644); err != nil { //nolint:gosec // documentation
+		if err := os.WriteFile(file, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -31,7 +31,7 @@ func (x *session) exec(ctx context.Context, f decode.Fact) error {
 func process(pid int, f runtime.Facts) (*schemas.Process, *schemas.User) {
 	p := &schemas.Process{PID: pid}
 	dir := "/proc/" + strconv.Itoa(pid)
-	groups, err := os.ReadFile(dir + "/cgroup")
+	groups, err := os.ReadFile(dir + "/cgroup") //nolint:gosec // a process of the kernel's list
 	if err != nil || !decode.Within(decode.ParseCgroups(groups).Container(), f.Container.Cgroup) {
 		return p, nil
 	}
@@ -40,10 +40,10 @@ func process(pid int, f runtime.Facts) (*schemas.Process, *schemas.User) {
 		return p, nil
 	}
 	p.Executable = &schemas.Executable{Name: path.Base(exe), Path: exe}
-	if raw, err := os.ReadFile(dir + "/cmdline"); err == nil {
+	if raw, err := os.ReadFile(dir + "/cmdline"); err == nil { //nolint:gosec // see above
 		p.CommandArgs = decode.Cmdline(raw)
 	}
-	raw, err := os.ReadFile(dir + "/status")
+	raw, err := os.ReadFile(dir + "/status") //nolint:gosec // see above
 	if err != nil {
 		return p, nil
 	}

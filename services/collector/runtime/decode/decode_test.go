@@ -39,17 +39,25 @@ func TestEvent(t *testing.T) {
 	}{
 		{"create", "/tasks/create", &api.TaskCreate{ContainerID: "web", Pid: 7}, decode.Fact{Kind: decode.TaskCreated, PID: 7, At: at}},
 		{"start", "/tasks/start", &api.TaskStart{ContainerID: "web", Pid: 7}, decode.Fact{Kind: decode.Started, PID: 7, At: at}},
-		{"exit", "/tasks/exit", &api.TaskExit{ContainerID: "web", ID: "web", Pid: 7, ExitStatus: 137, ExitedAt: timestamppb.New(ended)},
-			decode.Fact{Kind: decode.Exited, PID: 7, Code: 137, At: ended}},
-		{"exit without a time", "/tasks/exit", &api.TaskExit{ContainerID: "web", ID: "web", Pid: 7, ExitedAt: timestamppb.New(time.Time{})},
-			decode.Fact{Kind: decode.Exited, PID: 7, At: at}},
+		{
+			"exit", "/tasks/exit", &api.TaskExit{ContainerID: "web", ID: "web", Pid: 7, ExitStatus: 137, ExitedAt: timestamppb.New(ended)},
+			decode.Fact{Kind: decode.Exited, PID: 7, Code: 137, At: ended},
+		},
+		{
+			"exit without a time", "/tasks/exit", &api.TaskExit{ContainerID: "web", ID: "web", Pid: 7, ExitedAt: timestamppb.New(time.Time{})},
+			decode.Fact{Kind: decode.Exited, PID: 7, At: at},
+		},
 		{"oom", "/tasks/oom", &api.TaskOOM{ContainerID: "web"}, decode.Fact{Kind: decode.OOM, At: at}},
 		{"paused", "/tasks/paused", &api.TaskPaused{ContainerID: "web"}, decode.Fact{Kind: decode.Paused, At: at}},
 		{"resumed", "/tasks/resumed", &api.TaskResumed{ContainerID: "web"}, decode.Fact{Kind: decode.Resumed, At: at}},
-		{"exec", "/tasks/exec-started", &api.TaskExecStarted{ContainerID: "web", ExecID: "e", Pid: 9},
-			decode.Fact{Kind: decode.ExecStarted, Exec: "e", PID: 9, At: at}},
-		{"delete", "/tasks/delete", &api.TaskDelete{ContainerID: "web", Pid: 7, ExitStatus: 1, ExitedAt: timestamppb.New(ended)},
-			decode.Fact{Kind: decode.TaskDeleted, PID: 7, Code: 1, At: ended}},
+		{
+			"exec", "/tasks/exec-started", &api.TaskExecStarted{ContainerID: "web", ExecID: "e", Pid: 9},
+			decode.Fact{Kind: decode.ExecStarted, Exec: "e", PID: 9, At: at},
+		},
+		{
+			"delete", "/tasks/delete", &api.TaskDelete{ContainerID: "web", Pid: 7, ExitStatus: 1, ExitedAt: timestamppb.New(ended)},
+			decode.Fact{Kind: decode.TaskDeleted, PID: 7, Code: 1, At: ended},
+		},
 		{"container created", "/containers/create", &api.ContainerCreate{ID: "web"}, decode.Fact{Kind: decode.ContainerCreated, At: at}},
 		{"container updated", "/containers/update", &api.ContainerUpdate{ID: "web"}, decode.Fact{Kind: decode.ContainerUpdated, At: at}},
 		{"container deleted", "/containers/delete", &api.ContainerDelete{ID: "web"}, decode.Fact{Kind: decode.ContainerDeleted, At: at}},

@@ -29,7 +29,8 @@ func TestParseMounts(t *testing.T) {
 	}{
 		"v2": {
 			"30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
-			mounts{unified: "/sys/fs/cgroup", v1: map[string]string{}}, "v2",
+			mounts{unified: "/sys/fs/cgroup", v1: map[string]string{}},
+			"v2",
 		},
 		"hybrid": {
 			"1 0 0:1 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n" +
@@ -37,7 +38,8 @@ func TestParseMounts(t *testing.T) {
 				"3 0 0:3 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
 			mounts{unified: "/sys/fs/cgroup/unified", v1: map[string]string{
 				"memory": "/sys/fs/cgroup/memory", "cpu": "/sys/fs/cgroup/cpu,cpuacct", "cpuacct": "/sys/fs/cgroup/cpu,cpuacct", "rw": "/sys/fs/cgroup/memory",
-			}}, "hybrid",
+			}},
+			"hybrid",
 		},
 		"a part of a hierarchy, and garbage": {
 			"1 0 0:1 /docker/x /elsewhere rw - cgroup2 cgroup2 rw\nnonsense\n - \n", mounts{v1: map[string]string{}}, "v2",

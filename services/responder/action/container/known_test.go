@@ -81,7 +81,7 @@ func TestKnown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if pl := plan(t, p, web, ``); len(pl.Members) != 3 {
+			if pl := plan(t, p, web, ``); len(pl.Members) != 3 { //nolint:contextcheck // it takes the test's
 				t.Errorf("%d members", len(pl.Members))
 			}
 			if _, err := p.Plan(gone, target(web), nil); (err == nil) != tc.used {
