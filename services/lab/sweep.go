@@ -74,7 +74,7 @@ func killBelow(dir string) (left int, err error) {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		procs, err := os.ReadFile(filepath.Join(p, "cgroup.procs"))
+		procs, err := os.ReadFile(filepath.Join(p, "cgroup.procs")) //nolint:gosec // a file of the kernel
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENODEV) {
 			return err
 		}
@@ -166,7 +166,7 @@ func (l *Lab) noteSockets() {
 		return // the pattern is ours and holds no error
 	}
 	for _, f := range files {
-		b, err := os.ReadFile(f)
+		b, err := os.ReadFile(f) //nolint:gosec // a file of the kernel
 		if s, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "unix://"); err == nil && ok && filepath.IsAbs(s) {
 			l.sockets[s] = true
 		}
@@ -200,7 +200,7 @@ func (l *Lab) shims() []int {
 	}
 	var found []int
 	for _, p := range procs {
-		line, err := os.ReadFile(p)
+		line, err := os.ReadFile(p) //nolint:gosec // a file of the kernel
 		if err != nil {
 			continue // ended meanwhile
 		}

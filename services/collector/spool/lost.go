@@ -101,7 +101,7 @@ func (s *Spool) loadLost() (err error) {
 
 func readLost(path string) (map[lossKey]uint64, error) {
 	lost := map[lossKey]uint64{}
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path) //nolint:gosec // below the spool's own folder
 	if errors.Is(err, fs.ErrNotExist) {
 		return lost, nil
 	}

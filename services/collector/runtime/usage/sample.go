@@ -160,7 +160,7 @@ func readNumber(path string) (uint64, bool) {
 	if path == "" {
 		return 0, false
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path) //nolint:gosec // a file of the kernel
 	if err != nil {
 		return 0, false
 	}
