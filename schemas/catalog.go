@@ -96,8 +96,9 @@ type GapEvent struct {
 
 // PlaybooksEvent is the data of system.playbooks.changed.
 type PlaybooksEvent struct {
-	Digest string   `json:"digest" jsonschema:"description=SHA-256 of the set; its content lies in BLOBS under this name"`
-	Names  []string `json:"names"`
+	Digest  string   `json:"digest" jsonschema:"description=SHA-256 of the set: of names and contents and modes"`
+	Names   []string `json:"names"`
+	Content string   `json:"content,omitempty" jsonschema:"description=Digest in BLOBS of the set's sources: a JSON object from each file's name to its text"`
 }
 
 // GroupEvent is the data of system.group.armed and system.group.suppressed.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"firebreak/schemas"
 	"firebreak/services/lab"
 )
 
@@ -101,11 +104,11 @@ func TestPlaybooksChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.playbook("late", "latecomer")
-	wait(t, "the new set", func() bool { return strings.Contains(p.output(), "playbooks loaded") })
+	wait(t, "the new set", func() bool { return strings.Count(p.output(), "playbooks in force") > 1 })
 	r.trigger(other, "latecomer")
 	r.until("late", other.ID, "enforced")
 	// The folder is replaced as a whole, as a checkout does it.
-	folder, before := filepath.Join(r.dir, "playbooks"), strings.Count(p.output(), "playbooks loaded")
+	folder, before := filepath.Join(r.dir, "playbooks"), strings.Count(p.output(), "playbooks in force")
 	if err := os.Rename(folder, folder+".old"); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +117,40 @@ func TestPlaybooksChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.playbook("new", "newcomer")
-	wait(t, "the new folder's set", func() bool { return strings.Count(p.output(), "playbooks loaded") > before })
+	wait(t, "the new folder's set", func() bool { return strings.Count(p.output(), "playbooks in force") > before })
+	if texts := r.keptPlaybooks(); !strings.Contains(texts["new.yaml"], "newcomer") {
+		t.Errorf("the sources of the set in force are not kept: %v", texts)
+	}
+}
+
+// keptPlaybooks gives the sources of the set that was announced last, by the
+// name of the file.
+func (r *testRig) keptPlaybooks() map[string]string {
+	r.t.Helper()
+	c := r.people()
+	var last schemas.PlaybooksEvent
+	if err := c.FollowEvents(r.t.Context(), 0, func(e schemas.Event) error {
+		if e.Type == schemas.PlaybooksChanged {
+			return json.Unmarshal(e.Data, &last)
+		}
+		return nil
+	}, func() error { return errAll }); !errors.Is(err, errAll) {
+		r.t.Fatal(err)
+	}
+	blob, err := c.Blob(r.t.Context(), last.Content)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer blob.Close()
+	var texts map[string]string
+	if err := json.NewDecoder(blob).Decode(&texts); err != nil {
+		r.t.Fatal(err)
+	}
+	byFile := map[string]string{}
+	for name, text := range texts {
+		byFile[filepath.Base(name)] = text
+	}
+	return byFile
 }
 
 // TestClearErrors: what is wrong, on what, and the right exit code.

@@ -163,7 +163,7 @@ func (w *wiring) runCore(ctx context.Context, client *bus.Client, lib *library, 
 	set := lib.current()
 	con.Warm(set)
 	cor := correlator.New(correlator.Config{
-		Bus: client, Set: set, Sets: lib.changes(), Cluster: w.cfg.ClusterName, Writer: bus.Core.Writer(),
+		Bus: client, Blobs: client, Set: set, Sets: lib.changes(), Cluster: w.cfg.ClusterName, Writer: bus.Core.Writer(),
 		Log: w.log.With("part", "correlator"), Live: func() { w.ready.done("correlator") },
 	})
 	group, ctx := errgroup.WithContext(ctx)

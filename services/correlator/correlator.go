@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -26,9 +27,15 @@ type Bus interface {
 	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 }
 
+// Blobs keeps content under its digest.
+type Blobs interface {
+	PutBlob(ctx context.Context, r io.Reader) (digest string, size int64, err error)
+}
+
 // Config of a correlator.
 type Config struct {
 	Bus     Bus
+	Blobs   Blobs                // where the sources of a set are kept, so that a replay sees them; may be nil
 	Set     *playbook.Set        // in force at the start
 	Sets    <-chan *playbook.Set // sets that replace it; may be nil
 	Cluster string               // names the source of its events

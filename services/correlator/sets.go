@@ -1,9 +1,11 @@
 package correlator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"firebreak/schemas"
 	"firebreak/services/playbook"
@@ -48,9 +50,14 @@ func (c *Correlator) announce(ctx context.Context, set *playbook.Set) error {
 	for _, p := range set.Playbooks {
 		names = append(names, p.Name)
 	}
+	content, err := c.keep(ctx, set)
+	if err != nil {
+		// A set that cannot be looked up later is still the one to go by now.
+		c.cfg.Log.Warn("the sources of the playbooks are not kept; a replay will not see them", "digest", set.Digest, "error", err)
+	}
 	now := c.cfg.Now()
 	e, err := c.own(schemas.PlaybooksChanged, fmt.Sprintf("playbooks/%s/%d", set.Digest, now.UnixNano()),
-		schemas.PlaybooksEvent{Digest: set.Digest, Names: names})
+		schemas.PlaybooksEvent{Digest: set.Digest, Names: names, Content: content})
 	if err != nil {
 		return err
 	}
@@ -67,6 +74,28 @@ func (c *Correlator) announce(ctx context.Context, set *playbook.Set) error {
 	c.digest = set.Digest
 	c.mu.Unlock()
 	return nil
+}
+
+// keep stores the sources of a set and gives their digest.
+func (c *Correlator) keep(ctx context.Context, set *playbook.Set) (string, error) {
+	if c.cfg.Blobs == nil {
+		return "", nil
+	}
+	texts := make(map[string]string, len(set.Sources))
+	for name, text := range set.Sources {
+		texts[name] = string(text)
+	}
+	raw, err := json.Marshal(texts)
+	if err != nil {
+		return "", fmt.Errorf("sources of the playbooks: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	digest, _, err := c.cfg.Blobs.PutBlob(ctx, bytes.NewReader(raw))
+	if err != nil {
+		return "", fmt.Errorf("sources of the playbooks: %w", err)
+	}
+	return digest, nil
 }
 
 // swap puts an announced set in force. Sets of others, or of the past, are not ours to know.
