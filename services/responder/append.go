@@ -40,6 +40,9 @@ func (e *executor) append(ctx context.Context, t *task, kind schemas.Kind, data 
 			e.take(stored)
 			return true, e.at(ctx, "after "+string(kind))
 		}
+		if errors.Is(err, schemas.ErrInvalid) {
+			return e.unstorable(ctx, t, kind, err)
+		}
 		if !errors.Is(err, schemas.ErrConflict) {
 			return false, err
 		}
@@ -106,12 +109,33 @@ func (e *executor) take(r schemas.Record) {
 	}
 }
 
-// patient tries until it works, ctx ends, or the answer is a conflict.
+// unstorable ends a task whose record the ledger will never take, such as an
+// effect larger than a message may be. What was done stays owed for release.
+func (e *executor) unstorable(ctx context.Context, t *task, kind schemas.Kind, why error) (bool, error) {
+	e.Log.Error("the ledger refuses a record for good", "task", t.holder(), "kind", kind, "error", why)
+	if kind == schemas.KindFailed {
+		e.later(t, longestWait) // nothing smaller can be said; people read of it in the log
+		return false, nil
+	}
+	e.mu.Lock()
+	step, action := "", t.action()
+	if t.req != nil {
+		step = t.req.Step
+	}
+	e.mu.Unlock()
+	out := schemas.Outcome{
+		Reason: fmt.Sprintf("%s: the ledger takes no record %q of it: %v", action, kind, why),
+		Remedy: "look at the target by hand: what was done to it stays until the release", Cause: causeError, Step: step, Action: action,
+	}
+	return e.append(ctx, t, schemas.KindFailed, out, fact)
+}
+
+// patient tries until it works, ctx ends, or trying again is of no use.
 func patient[T any](ctx context.Context, e *executor, what string, try func() (T, error)) (T, error) {
 	wait := min(e.Backoff, 50*time.Millisecond)
 	for first := true; ; first = false {
 		v, err := try()
-		if err == nil || errors.Is(err, schemas.ErrConflict) {
+		if err == nil || errors.Is(err, schemas.ErrConflict) || errors.Is(err, schemas.ErrInvalid) {
 			return v, err
 		}
 		if ctx.Err() != nil {

@@ -297,3 +297,30 @@ func TestFlakyLedgerRecordsEachFactOnce(t *testing.T) {
 		t.Errorf("records: %s\n   want: %s", got, want)
 	}
 }
+
+// picky is a ledger that takes no record of one kind, ever.
+type picky struct {
+	responder.Ledger
+	kind schemas.Kind
+}
+
+func (p *picky) Append(ctx context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error) {
+	if r.Kind == p.kind {
+		return schemas.Record{}, fmt.Errorf("append: %w: too large", schemas.ErrInvalid)
+	}
+	return p.Ledger.Append(ctx, r, after)
+}
+
+func TestRecordThatIsNeverTakenEndsTheTask(t *testing.T) {
+	d := newDesk(t)
+	target := d.world.Add("c1", "", rehearsal.Running)
+	d.ledger = &picky{Ledger: d.bus.Client("responder", place), kind: schemas.KindApplied}
+	d.start(rehearsal.Faults{})
+	task := d.request("i1", target)
+	d.wait("i1", task, schemas.KindFailed)
+	d.letGo("i1", task) // what was done is undone all the same
+	d.wait("i1", task, schemas.KindReleased)
+	if got, want := d.kinds("i1"), "requested planned failed release releasing released"; got != want {
+		t.Errorf("records: %s\n   want: %s", got, want)
+	}
+}
