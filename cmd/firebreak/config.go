@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -155,7 +157,7 @@ func (c *config) finish(base string) error {
 		}
 	}
 	for i, p := range c.Playbooks {
-		if !filepath.IsAbs(p) {
+		if p != "" && !filepath.IsAbs(p) {
 			c.Playbooks[i] = filepath.Join(base, p)
 		}
 	}
@@ -185,6 +187,9 @@ func (c *config) finish(base string) error {
 	}
 	if c.ClusterName == "" {
 		return errors.New("cluster_name is empty; name the cluster that the events speak of")
+	}
+	if slices.Contains(c.Runtime.Containerd.Namespaces, "") || slices.Contains(c.Playbooks, "") {
+		return errors.New("runtime.containerd.namespaces and playbooks take no empty name")
 	}
 	if len(c.Runtime.Containerd.Namespaces) == 0 {
 		return errors.New("runtime.containerd.namespaces is empty; name at least one, such as default")
@@ -220,17 +225,25 @@ func keys() []string {
 // checkKeys refuses unknown and repeated keys, with their place.
 func checkKeys(path string, raw []byte) error {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(raw, &doc); err != nil {
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("configuration %s: %w", path, err)
 	}
-	if len(doc.Content) == 0 {
-		return nil
+	var second yaml.Node
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s:%d: a second document: the configuration is one", path, max(second.Line, 1))
 	}
 	known := keys()
 	var walk func(n *yaml.Node, prefix string) error
 	walk = func(n *yaml.Node, prefix string) error {
 		if n.Kind != yaml.MappingNode {
-			return fmt.Errorf("%s:%d:%d: %s wants keys and values here", path, n.Line, n.Column, strings.TrimSuffix(prefix, "."))
+			what := strings.TrimSuffix(prefix, ".")
+			if what == "" {
+				what = "the configuration"
+			}
+			return fmt.Errorf("%s:%d:%d: %s wants keys and values here", path, n.Line, n.Column, what)
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k, value := n.Content[i], n.Content[i+1]

@@ -71,6 +71,8 @@ func TestConfigErrorsSayWhere(t *testing.T) {
 		"twice":         {"data_dir: a\ndata_dir: b\n", "already defined"},
 		"type":          {"playbooks: {a: b}\n", "playbooks"},
 		"no namespaces": {"runtime: {containerd: {namespaces: []}}\n", "namespaces is empty"},
+		"second":        {"library: observe\n---\nlibrary: enforce\n", ":2: a second document"},
+		"empty folder":  {"playbooks: ['']\n", "no empty name"},
 		"top":           {"- a\n", "wants keys and values here"},
 	} {
 		t.Run(name, func(t *testing.T) {

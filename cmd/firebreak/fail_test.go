@@ -123,6 +123,21 @@ func TestPlaybooksChange(t *testing.T) {
 	}
 }
 
+// TestPlaybooksBehindALink: the folder that is named is a link.
+func TestPlaybooksBehindALink(t *testing.T) {
+	r := newRig(t, "")
+	folder := filepath.Join(r.dir, "playbooks")
+	if err := os.Rename(folder, folder+".real"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(folder+".real", folder); err != nil {
+		t.Fatal(err)
+	}
+	p := r.run()
+	r.playbook("late", "latecomer")
+	wait(t, "the new set", func() bool { return strings.Count(p.output(), "playbooks in force") > 1 })
+}
+
 // keptPlaybooks gives the sources of the set that was announced last, by the
 // name of the file.
 func (r *testRig) keptPlaybooks() map[string]string {
@@ -200,6 +215,21 @@ func TestStartsThatMustFail(t *testing.T) {
 		r.fails(exitUsage, "there is no", "playbook", "lint")
 		r.fails(exitUsage, "there is no", "playbook", "list")
 	})
+	t.Run("pipe among the playbooks", func(t *testing.T) {
+		r := newRig(t, "")
+		if err := syscall.Mkfifo(filepath.Join(r.dir, "playbooks", "x.yaml"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.fails(exitUsage, "not a regular file", "run")
+		r.fails(exitUsage, "not a regular file", "playbook", "lint")
+	})
+	t.Run("pipe as guardrail", func(t *testing.T) {
+		r := newRig(t, "guardrail: ./rail.yaml\n")
+		if err := syscall.Mkfifo(filepath.Join(r.dir, "rail.yaml"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.fails(exitUsage, "no regular file", "run")
+	})
 	t.Run("garbage guardrail", func(t *testing.T) {
 		r := newRig(t, "guardrail: ./rail.yaml\n")
 		if err := os.WriteFile(filepath.Join(r.dir, "rail.yaml"), []byte("protect: 3\n"), 0o600); err != nil {
@@ -217,7 +247,7 @@ func TestStartsThatMustFail(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(r.dir, "data"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r.fails(exitFailed, "data_dir", "run")
+		r.fails(exitUsage, "data_dir", "run")
 	})
 }
 

@@ -49,6 +49,9 @@ func resumeCommand(sh *shell) *cobra.Command {
 // setHold writes the state first and its history second: should the command
 // be ended in between, the hold is in force all the same.
 func (sh *shell) setHold(ctx context.Context, on bool, why string) error {
+	if len(why) > maxWhy {
+		return usagef("--why is %d bytes long; %d are enough for a reason", len(why), maxWhy)
+	}
 	people, done, err := sh.people(ctx)
 	if err != nil {
 		return err
@@ -59,17 +62,8 @@ func (sh *shell) setHold(ctx context.Context, on bool, why string) error {
 	if err != nil {
 		return err
 	}
-	for tries := 0; ; tries++ {
-		_, revision, err := people.GetState(ctx, holdKey)
-		if err != nil {
-			return fmt.Errorf("read the hold: %w", err)
-		}
-		if _, err = people.PutState(ctx, holdKey, raw, revision); err == nil {
-			break
-		}
-		if !errors.Is(err, schemas.ErrConflict) || tries == 10 {
-			return fmt.Errorf("write the hold: %w", err)
-		}
+	if err := putHold(ctx, people, raw); err != nil {
+		return err
 	}
 	kind := schemas.KindResumed
 	if on {
@@ -87,4 +81,28 @@ func (sh *shell) setHold(ctx context.Context, on bool, why string) error {
 	}
 	sh.say("resumed: playbooks in `enforce` act again")
 	return nil
+}
+
+// state is what the hold is written through.
+type state interface {
+	GetState(ctx context.Context, key string) (value []byte, revision uint64, err error)
+	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+}
+
+// putHold writes over whatever is there, also when another person does so too.
+func putHold(ctx context.Context, st state, raw []byte) error {
+	ctx, _, done := whileHeard(ctx)
+	defer done()
+	for tries := 0; ; tries++ {
+		_, revision, err := st.GetState(ctx, holdKey)
+		if err != nil {
+			return fmt.Errorf("read the hold: %w", told(ctx, err))
+		}
+		if _, err = st.PutState(ctx, holdKey, raw, revision); err == nil {
+			return nil
+		}
+		if !errors.Is(err, schemas.ErrConflict) || tries == 10 {
+			return fmt.Errorf("write the hold: %w", told(ctx, err))
+		}
+	}
 }

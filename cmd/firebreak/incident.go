@@ -118,7 +118,10 @@ func foldLedger(ctx context.Context, ledger interface {
 ) ([]*incident.Incident, error) {
 	byID := map[string]*incident.Incident{}
 	var order []*incident.Incident
+	ctx, heard, done := whileHeard(ctx)
+	defer done()
 	err := ledger.FollowLedger(ctx, 0, func(r schemas.Record) error {
+		heard()
 		if see != nil {
 			see(r)
 		}
@@ -134,13 +137,16 @@ func foldLedger(ctx context.Context, ledger interface {
 		return nil
 	}, func() error { return errAll })
 	if err != nil && !errors.Is(err, errAll) {
-		return nil, fmt.Errorf("read the ledger: %w", err)
+		return nil, fmt.Errorf("read the ledger: %w", told(ctx, err))
 	}
 	return order, nil
 }
 
 // one finds the incident that an id, or the unique beginning of one, names.
 func one(all []*incident.Incident, id string) (*incident.Incident, error) {
+	if id == "" {
+		return nil, usagef("the id of the incident is empty: `firebreak incident list` shows those there are")
+	}
 	var found []*incident.Incident
 	for _, i := range all {
 		if i.ID == id {
@@ -217,6 +223,9 @@ func because(t incident.TargetView) string {
 	return text
 }
 
+// maxWhy is how long a reason in the ledger may be.
+const maxWhy = 4096
+
 func incidentRelease(sh *shell) *cobra.Command {
 	var why string
 	var suppress time.Duration
@@ -229,6 +238,9 @@ func incidentRelease(sh *shell) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if suppress < 0 || wait < 0 {
 				return usagef("a time cannot be negative")
+			}
+			if len(why) > maxWhy {
+				return usagef("--why is %d bytes long; %d are enough for a reason", len(why), maxWhy)
 			}
 			return sh.release(cmd.Context(), args[0], why, suppress, wait)
 		},
@@ -255,6 +267,9 @@ func (sh *shell) release(ctx context.Context, id, why string, suppress, wait tim
 	}
 	if i.Opened() == nil {
 		return fmt.Errorf("%q is no incident: there is nothing to release", visible(id))
+	}
+	if i.State() == incident.Closed {
+		return fmt.Errorf("incident %s is closed (%s): it holds nothing that could be let go", i.ID, i.Outcome())
 	}
 	if err := askRelease(ctx, people, i.ID, schemas.ReleaseAsked{By: whoami(), Why: why, Suppress: schemas.Duration(suppress)}); err != nil {
 		return err
@@ -311,6 +326,15 @@ func askRelease(ctx context.Context, people asker, id string, ask schemas.Releas
 
 // wish appends a record of the people to an incident. Two people may wish at once.
 func wish(ctx context.Context, people asker, id string, kind schemas.Kind, data any) error {
+	ctx, _, done := whileHeard(ctx)
+	defer done()
+	if err := writeWish(ctx, people, id, kind, data); err != nil {
+		return told(ctx, err)
+	}
+	return nil
+}
+
+func writeWish(ctx context.Context, people asker, id string, kind schemas.Kind, data any) error {
 	for range 10 {
 		last, err := people.Last(ctx, id, schemas.TaskIncident, schemas.PlacePeople)
 		if err != nil {

@@ -107,9 +107,22 @@ func (l *library) watch(ctx context.Context, log *slog.Logger) error {
 // folders around them may never be quiet.
 func (l *library) concerns(path string) bool {
 	return slices.ContainsFunc(l.cfg.Playbooks, func(root string) bool {
-		rel, err := filepath.Rel(root, path)
-		return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+		return within(path, root) || within(path, resolved(root))
 	})
+}
+
+func within(path, root string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// resolved is where a link leads; loading says what is the matter with one
+// that leads nowhere.
+func resolved(root string) string {
+	if target, err := filepath.EvalSymlinks(root); err == nil {
+		return target
+	}
+	return root
 }
 
 // follow adds the folders, those below them, and the folder around each: a
@@ -119,7 +132,8 @@ func (l *library) follow(watcher *fsnotify.Watcher) error {
 		if err := watcher.Add(filepath.Dir(root)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("watch the folder of %s: %w", root, err)
 		}
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		// A link is watched where it lies, by the line above, and where it leads.
+		err := filepath.WalkDir(resolved(root), func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				return nil // loading says so

@@ -13,7 +13,9 @@ import (
 // lockDataDir makes this process the only one at work on a data folder. The
 // kernel lets go of the lock when the process ends, however it ends.
 func lockDataDir(dir, part string) (release func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); errors.Is(err, unix.ENOTDIR) {
+		return nil, usagef("data_dir: %s, or what is above it, is a file and no folder", dir)
+	} else if err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
 	path := filepath.Join(dir, part+".lock")

@@ -196,3 +196,22 @@ func TestNewContainerOfAContainedPod(t *testing.T) {
 		}
 	}
 }
+
+// TestStrikesAgainAfterTheRelease: a release does not disarm the container.
+func TestStrikesAgainAfterTheRelease(t *testing.T) {
+	r := newRig(t, "")
+	run := r.container("victim-" + r.namespace)
+	r.run()
+	r.trigger(run, "xmrig")
+	v := r.until("miner", run.ID, "enforced")
+	r.release(v.ID)
+	wait(t, "the second strike to be contained", func() bool {
+		if r.status(run) == "paused" {
+			return true
+		}
+		if _, err := run.Spawn(t.Context(), "/xmrig", "x"); err != nil {
+			t.Log(err) // paused meanwhile, most likely
+		}
+		return false
+	})
+}

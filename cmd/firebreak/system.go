@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"firebreak/schemas"
 	"firebreak/services/telemetry"
 )
 
@@ -64,6 +66,9 @@ func (sh *shell) pipeline(ctx context.Context, name string, build func(*wiring) 
 	warnRights(log, name)
 	if name == "run" || name == "bus" {
 		stop, err := w.startBus(ctx)
+		if errors.Is(err, schemas.ErrInvalid) {
+			return usageError{err}
+		}
 		if err != nil {
 			return err
 		}

@@ -130,18 +130,11 @@ func (c *Conductor) release(ctx context.Context, f *file, t *incident.Task, r sc
 	return c.store(ctx, f, t.ID, t.Place, schemas.KindRelease, t.Releases(), r)
 }
 
-// finish arms the group of a response that failed or came too late, and closes
-// an incident that holds nothing.
+// finish arms the group where another incident may be needed before its time
+// is over, and closes an incident that holds nothing.
 func (c *Conductor) finish(ctx context.Context, f *file) error {
 	may := f.inc.MayClose()
-	why := ""
-	switch {
-	case f.inc.Failed():
-		why = "the response failed or was without effect"
-	case may && f.inc.Verdict() == incident.OutcomeGone:
-		why = "the target was gone, so nothing is held should it come again"
-	}
-	if why != "" && !f.armed {
+	if why := rearmed(f.inc, may); why != "" && !f.armed {
 		if err := c.arm(ctx, f, why); err != nil {
 			return err
 		}
@@ -158,6 +151,25 @@ func (c *Conductor) finish(ctx context.Context, f *file) error {
 	}
 	c.cfg.Log.Info("incident closed", "incident", f.inc.ID, "outcome", outcome)
 	return nil
+}
+
+// rearmed says why the group may open another incident before its `once` is
+// over: nothing stands between the target and the next strike. What was only
+// observed, or is not to be touched, stays quiet for all of that time.
+func rearmed(inc *incident.Incident, may bool) string {
+	switch {
+	case inc.Failed():
+		return "the response failed or was without effect"
+	case !may:
+		return ""
+	case inc.Verdict() == incident.OutcomeGone:
+		return "the target was gone, so nothing is held should it come again"
+	case inc.LetGo():
+		return "what was contained is released"
+	case inc.Deferred(decide.CauseHold, decide.CauseBudget):
+		return "the response was put off by the hold or a budget"
+	}
+	return ""
 }
 
 // store appends a record behind what is known of its chain, and folds it.

@@ -46,7 +46,7 @@ func TestContainsAndReleases(t *testing.T) {
 	if d := cmp.Diff([]string{"fence", "fence", "pause", "pause"}, order); d != "" {
 		t.Error(d)
 	}
-	want := []schemas.GroupEvent{{Playbook: "p", Group: "g", Incident: "i1", Until: epoch.Add(time.Hour).Format(time.RFC3339Nano), Reason: schemas.GroupSuppressed}}
+	want := []schemas.GroupEvent{{Playbook: "p", Group: "g", Incident: "i1", Until: epoch.Add(time.Hour).Format(time.RFC3339Nano), Reason: schemas.GroupSuppressed}, {Playbook: "p", Group: "g", Incident: "i1", Reason: schemas.GroupArmed}}
 	if d := cmp.Diff(want, r.events()); d != "" {
 		t.Error(d)
 	}
@@ -136,6 +136,39 @@ func TestFailureRunsOnFailureAndArms(t *testing.T) {
 	r.open("i2", opened([]string{"c1"}, redressed))
 	r.until("the redress", r.stateIs("i2", "pause c1 failed\nfence c1 enforced"))
 	if d := cmp.Diff(want, r.events()); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestArmedWhenNothingStandsInTheWay: after a release, and when the hold or a
+// budget put the response off; not after what was only observed.
+func TestArmedWhenNothingStandsInTheWay(t *testing.T) {
+	r := newRig(t)
+	r.place("node-n1")
+	r.conductor(r.core)
+	r.open("i1", opened([]string{"c1"}, pause))
+	r.until("the pause", r.stateIs("i1", "pause c1 enforced"))
+	if got := r.events(); len(got) != 0 {
+		t.Fatalf("armed while it is held: %v", got)
+	}
+	r.people("i1", 0, schemas.ReleaseAsked{By: "p"})
+	r.until("the end", r.closed("i1"))
+
+	limited := opened([]string{"c2"}, pause)
+	limited.Guard.Limit = &schemas.Limit{Targets: 1, Per: schemas.Duration(time.Hour)}
+	r.open("i2", limited)
+	r.until("the second end", r.closed("i2"))
+
+	dry := opened([]string{"c3"}, pause)
+	dry.Guard.Mode = "observe"
+	r.answer("container.pause", answer{schemas.KindObserved, schemas.Plan{}})
+	r.open("i3", dry)
+	r.until("the dry end", r.closed("i3"))
+	var armed []string
+	for _, e := range r.events() {
+		armed = append(armed, e.Incident)
+	}
+	if d := cmp.Diff([]string{"i1", "i2"}, armed); d != "" {
 		t.Error(d)
 	}
 }
@@ -275,7 +308,7 @@ func TestAReleaseDoesNotWaitForTheEvents(t *testing.T) {
 	}
 	bus.open.Store(true)
 	r.passes("the end", r.closed("i1"))
-	if said := r.events(); len(said) != 1 || said[0].Until == "" {
+	if said := r.events(); len(said) != 2 || said[0].Until == "" || said[1].Reason != schemas.GroupArmed {
 		t.Errorf("events %+v, want the silence", said)
 	}
 }

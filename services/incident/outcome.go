@@ -1,6 +1,10 @@
 package incident
 
-import "firebreak/schemas"
+import (
+	"slices"
+
+	"firebreak/schemas"
+)
 
 // Outcomes of a closed incident.
 const (
@@ -78,6 +82,26 @@ func (i *Incident) Failed() bool {
 			made = i.redressed(s.step, t.Round)
 		}
 		if !made {
+			return true
+		}
+	}
+	return false
+}
+
+// LetGo says that something was held and is released.
+func (i *Incident) LetGo() bool {
+	for _, t := range i.tasks {
+		if t.State() == Released {
+			return true
+		}
+	}
+	return false
+}
+
+// Deferred says that a step was not carried out for one of the causes.
+func (i *Incident) Deferred(causes ...string) bool {
+	for _, t := range i.tasks {
+		if s := t.State(); (s == Refused || s == Skipped) && slices.Contains(causes, t.Outcome().Cause) {
 			return true
 		}
 	}

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// maxFile is the largest playbook that is read: a hundred times the longest one
+// that a person would write.
+const maxFile = 1 << 20
+
 // FromFS collects the playbooks of a folder and of those below it: every
 // *.yaml and *.yml but the tests (*.test.yaml) and what begins with a dot. mode
 // is the cap of them all, "" for none.
@@ -24,6 +28,15 @@ func FromFS(fsys fs.FS, mode string) ([]Source, error) {
 			return nil
 		case entry.IsDir() || !isPlaybook(base):
 			return nil
+		}
+		info, err := fs.Stat(fsys, name)
+		switch {
+		case err != nil:
+			return err
+		case !info.Mode().IsRegular(): // opening a pipe would wait for ever
+			return fmt.Errorf("%s is not a regular file", name)
+		case info.Size() > maxFile:
+			return fmt.Errorf("%s is larger than %d bytes", name, maxFile)
 		}
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
