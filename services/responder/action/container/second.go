@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"firebreak/services/responder/action/container/halt"
@@ -33,11 +34,20 @@ func (p *Pause) second(ctx context.Context, a *attempt) {
 	}
 }
 
-// pauseBySide waits for the halt before it pauses: in the v2 freezer threads
-// can still die, so that a process which is just executing another program
-// comes to rest; the runtime's v1 freezer, were it the first, would keep its
-// threads from dying and wait for ever.
+// pauseBySide pauses while the freezer beside the runtime's comes to its end.
+// That one must be the first: in the v2 freezer threads can still die, so that
+// a process which is just executing another program comes to rest; the
+// runtime's v1 freezer would keep its threads from dying and wait for ever. It
+// is the first, by all that the runtime needs to start; and where it is not,
+// the runtime gives up, and is asked again when all has come to rest.
 func (p *Pause) pauseBySide(ctx context.Context, a *attempt) {
+	var pausing sync.WaitGroup
+	var paused time.Time
+	var gone bool
+	var err error
+	if !a.m.Sandbox {
+		pausing.Go(func() { paused, gone, err = p.pauseTask(ctx, a.m) })
+	}
 	p.awaitHalt(ctx, a, patience)
 	a.ahead = !a.halted.IsZero()
 	a.rested.Done()
@@ -47,8 +57,8 @@ func (p *Pause) pauseBySide(ctx context.Context, a *attempt) {
 		}
 		return
 	}
-	a.gone = false
-	a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
+	pausing.Wait()
+	a.paused, a.gone, a.pauseErr = paused, gone, err
 	if a.halted.IsZero() && a.paused.IsZero() && !a.gone {
 		if p.awaitHalt(ctx, a, rest); !a.halted.IsZero() {
 			a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
