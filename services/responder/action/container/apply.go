@@ -98,7 +98,12 @@ func (p *Pause) contain(ctx context.Context, s state) (done, error) {
 	wg.Wait()
 	p.settle(work, parent)
 	d, err := p.sum(work)
-	d.search = <-found
+	if d.search = <-found; d.search != nil {
+		d.search.paused = map[string]bool{}
+		for _, a := range work {
+			d.search.paused[a.m.ID] = !a.paused.IsZero()
+		}
+	}
 	return d, err
 }
 

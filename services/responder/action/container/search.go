@@ -12,8 +12,9 @@ import (
 type search struct {
 	finding
 
-	pids []int
-	at   time.Time // when it began
+	pids   []int
+	at     time.Time       // when it began
+	paused map[string]bool // containers that containerd has called paused since
 }
 
 func searchStrays(members []Member) search {

@@ -33,8 +33,9 @@ func (p *Pause) Verify(ctx context.Context, e schemas.Effect) (schemas.Verdict, 
 	var told schemas.Layer
 	var search search
 	var wg sync.WaitGroup
-	wg.Go(func() { told = p.verifyRuntime(ctx, members) })
-	if ahead := p.searches.take(e.Plan.Holder); ahead != nil {
+	ahead := p.searches.take(e.Plan.Holder)
+	wg.Go(func() { told = p.verifyRuntime(ctx, members, ahead) })
+	if ahead != nil {
 		search = *ahead
 	} else {
 		wg.Go(func() { search = searchStrays(members) })
@@ -69,14 +70,14 @@ func (f *finding) layer(name, good string) schemas.Layer {
 	return l
 }
 
-// verifyRuntime asks containerd for each member's status.
-func (p *Pause) verifyRuntime(ctx context.Context, members []Member) schemas.Layer {
+// verifyRuntime looks what containerd says of each member.
+func (p *Pause) verifyRuntime(ctx context.Context, members []Member, ahead *search) schemas.Layer {
 	status := make([]string, len(members))
 	errs := make([]error, len(members))
 	var wg sync.WaitGroup
 	for i, m := range members {
 		if !m.Sandbox {
-			wg.Go(func() { status[i], errs[i] = p.told(ctx, m) })
+			wg.Go(func() { status[i], errs[i] = p.told(ctx, m, ahead) })
 		}
 	}
 	wg.Wait()
@@ -97,51 +98,16 @@ func (p *Pause) verifyRuntime(ctx context.Context, members []Member) schemas.Lay
 	return f.layer("runtime", fmt.Sprintf("paused: all %d", n))
 }
 
-// heard is how often a memory is looked at while containerd is asked.
-const heard = 100 * time.Microsecond
-
-// told gives what containerd says of a member: in its answer or, where somebody
-// follows its events, in the event, whichever comes first. Right after a pause
-// an answer takes longer than the event. The event counts only where the
-// kernel bears it out: where the runtime's own freezer is shut.
-func (p *Pause) told(ctx context.Context, m Member) (string, error) {
-	if p.known == nil {
-		return p.runtime.Status(ctx, m.Namespace, m.ID)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var status string
-	var err error
-	answered := make(chan struct{})
-	go func() { // waited for below
-		status, err = p.runtime.Status(ctx, m.Namespace, m.ID)
-		close(answered)
-	}()
-	look := time.NewTicker(heard)
-	defer look.Stop()
-	for {
-		if p.saidPaused(m) {
-			cancel()
-			<-answered
+// told gives what containerd says of a member: what it answered to the pause
+// that has just been made, if the runtime's own freezer bears that out, or else
+// what it answers now.
+func (p *Pause) told(ctx context.Context, m Member, ahead *search) (string, error) {
+	if ahead != nil && ahead.paused[m.ID] {
+		if frozen, err := p.own(m).SelfFrozen(); err == nil && frozen {
 			return runtime.Paused, nil
 		}
-		select {
-		case <-answered:
-			return status, err
-		case <-look.C:
-		}
 	}
-}
-
-// saidPaused says that containerd has announced the member's pause, and that
-// the runtime's own freezer is shut.
-func (p *Pause) saidPaused(m Member) bool {
-	f, known := p.known.Container(m.ID)
-	if !known || f.Namespace != m.Namespace || f.PID != m.PID || f.Status != runtime.Paused {
-		return false
-	}
-	frozen, err := p.own(m).SelfFrozen()
-	return err == nil && frozen
+	return p.runtime.Status(ctx, m.Namespace, m.ID)
 }
 
 // verifyKernel looks whether the freezers are shut and whether any process
