@@ -49,6 +49,13 @@ bus.roster. The administrator's key is for "firebreak bus migrate" alone.`,
 			if len(nodes) == 0 {
 				nodes = []string{cfg.NodeName}
 			}
+			log, err := telemetry.New(sh.err, telemetry.Config{Level: cfg.Log.Level, Format: cfg.Log.Format})
+			if err != nil {
+				return usageError{err}
+			}
+			if err := bus.Secure(cfg.DataDir, log); err != nil {
+				return err
+			}
 			roster, err := bus.EnsureKeys(cfg.DataDir, nodes...)
 			if err != nil {
 				return err

@@ -64,7 +64,7 @@ func dialConfig(cfg config, user bus.User) (bus.DialConfig, error) {
 	}
 	roster, err := bus.LoadRoster(rosterFile)
 	if err != nil {
-		return bus.DialConfig{}, fmt.Errorf("bus.roster: %w: it lies beside the keys that `firebreak bus users` made; every process needs a copy", err)
+		return bus.DialConfig{}, fmt.Errorf("bus.roster: %w", err)
 	}
 	return bus.DialConfig{
 		URL: cfg.Bus.URL, Keyfile: file, CA: cfg.Bus.CA, Cert: cfg.Bus.TLS.Cert, Key: cfg.Bus.TLS.Key,

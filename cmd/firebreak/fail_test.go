@@ -10,7 +10,11 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"firebreak/schemas"
+	"firebreak/services/bus"
 	"firebreak/services/lab"
 )
 
@@ -237,6 +241,10 @@ func TestStartsThatMustFail(t *testing.T) {
 		}
 		r.fails(exitUsage, "rail.yaml", "run")
 	})
+	t.Run("listens beyond loopback without TLS", func(t *testing.T) {
+		r := newRig(t, "bus: {listen: \"0.0.0.0:0\"}\n")
+		r.fails(exitUsage, "TLS", "run")
+	})
 	t.Run("second instance", func(t *testing.T) {
 		r := newRig(t, "")
 		r.run()
@@ -258,6 +266,51 @@ func (r *testRig) fails(code int, want string, args ...string) {
 	p.ended()
 	if got := p.cmd.ProcessState.ExitCode(); got != code || !strings.Contains(p.output(), want) {
 		r.t.Errorf("exit %d, want %d and %q in:\n%s", got, code, want, p.output())
+	}
+}
+
+// TestLedgerGone: somebody deleted the ledger. The process says so and ends;
+// started again it works.
+func TestLedgerGone(t *testing.T) {
+	r := newRig(t, "")
+	p := r.run()
+	r.deleteLedger()
+	p.ended()
+	if code := p.cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(p.output(), "LEDGER") {
+		t.Errorf("exit %d, want %d and a word on LEDGER:\n%s", code, exitFailed, p.tail())
+	}
+	run := r.container("victim-" + r.namespace)
+	r.run()
+	r.trigger(run, "xmrig")
+	r.until("miner", run.ID, "enforced")
+}
+
+// deleteLedger does with the administrator's key what nobody else can.
+func (r *testRig) deleteLedger() {
+	r.t.Helper()
+	cfg, err := loadConfig(r.config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	place, err := bus.Find(cfg.DataDir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	key, err := nats.NkeyOptionFromSeed(place.Keyfile(bus.Admin))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	nc, err := nats.Connect(place.Address, key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := js.DeleteStream(r.t.Context(), "LEDGER"); err != nil {
+		r.t.Fatal(err)
 	}
 }
 

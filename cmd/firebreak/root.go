@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"firebreak/services/bus"
 )
 
 // Exit codes, part of the interface that scripts rely on.
@@ -57,7 +59,7 @@ func (sh *shell) execute(ctx context.Context, args []string) int {
 		return exitOK
 	case errors.Is(err, errFound):
 		return exitFailed
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, bus.ErrConfig):
 		fmt.Fprintf(sh.err, "firebreak: %v\n", err)
 		return exitUsage
 	default:

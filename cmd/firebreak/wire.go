@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"golang.org/x/sync/errgroup"
@@ -135,6 +136,7 @@ func (w *wiring) core(lib *library) part {
 		defer client.Close()
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return lib.watch(ctx, w.log.With("part", "playbooks")) })
+		group.Go(func() error { return storesStand(ctx, client) })
 		group.Go(func() error {
 			return w.underLease(ctx, client, "lease.core", func(ctx context.Context, revision uint64) error {
 				return w.runCore(ctx, client, lib, revision)
@@ -226,6 +228,26 @@ func (w *wiring) node() (part, error) {
 			})
 		})
 	}, nil
+}
+
+// storesStand ends when a store of the bus is gone for good: deleted, or made
+// anew by somebody. The parts would wait for it for ever; a process that ends
+// says why, and what a restart can set up again is set up again.
+func storesStand(ctx context.Context, client *bus.Client) error {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		_, _, stateErr := client.GetState(ctx, "lease.core")
+		_, ledgerErr := client.Last(ctx, schemas.IncidentHold, schemas.TaskIncident, schemas.PlacePeople)
+		if err := errors.Join(stateErr, ledgerErr); errors.Is(err, bus.ErrNoStore) {
+			return err
+		}
+	}
 }
 
 // points hands the named points of a responder on, with its place before them.
@@ -326,6 +348,16 @@ func (w *wiring) runParts(ctx context.Context, parts []part) error {
 	group, inner := errgroup.WithContext(ctx)
 	for _, p := range parts {
 		group.Go(func() error { return p(inner) })
+	}
+	if w.server != nil {
+		group.Go(func() error {
+			select {
+			case <-inner.Done():
+				return inner.Err()
+			case err := <-w.server.Failed():
+				return err
+			}
+		})
 	}
 	w.ready.armed(func() { w.log.Info("firebreak is at work", "node", w.cfg.NodeName, "cluster", w.cfg.ClusterName) })
 	err := group.Wait()

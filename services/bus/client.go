@@ -27,6 +27,7 @@ type Client struct {
 	space   *spaceMark
 	verify  *verifier
 	readers *readers
+	stores  *storeWatch
 	rights  rights
 }
 
@@ -43,7 +44,7 @@ func newClient(l *link, cfg DialConfig) (*Client, error) {
 		l.nc.Close()
 		return nil, err
 	}
-	c.readers = newReaders(l.user)
+	c.readers, c.stores = newReaders(l.user), newStoreWatch()
 	if l.user == Admin {
 		return c, nil
 	}
@@ -70,8 +71,9 @@ func (c *Client) User() User { return c.user }
 func (c *Client) Close() { c.link.nc.Close() }
 
 // ask sends a request until it is answered or ctx ends, across lost
-// connections and restarts of the server. The request must be safe to repeat.
-func (c *Client) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+// connections and restarts of the server, unless the store that it is for is
+// gone. The request must be safe to repeat.
+func (c *Client) ask(ctx context.Context, store string, m *nats.Msg) (*nats.Msg, error) {
 	for wait := 5 * time.Millisecond; ; wait = min(wait*2, 500*time.Millisecond) {
 		answer, err := c.attempt(ctx, m)
 		if err == nil {
@@ -79,6 +81,11 @@ func (c *Client) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 		}
 		if err := c.hopeless(ctx, m.Subject, err); err != nil {
 			return nil, err
+		}
+		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) {
+			if err := c.gone(ctx, store); err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Subject, err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -149,7 +156,7 @@ func (c *Client) store(ctx context.Context, store string, m *nats.Msg) (ack, err
 		return ack{}, err
 	}
 	for {
-		answer, err := c.ask(ctx, m)
+		answer, err := c.ask(ctx, store, m)
 		if err != nil {
 			return ack{}, err
 		}

@@ -1,16 +1,19 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 )
@@ -29,7 +32,7 @@ type DialConfig struct {
 	Wait      bool // keep trying until ctx ends when the server is not there yet
 	Log       *slog.Logger
 
-	inProcess *server.Server
+	inProcess *door
 }
 
 func (d DialConfig) log() *slog.Logger {
@@ -68,9 +71,15 @@ type link struct {
 
 // connect reads the key, checks whose it is, and connects.
 func (d DialConfig) connect(ctx context.Context) (*link, error) {
-	kp, err := readKey(d.Keyfile)
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	kp, mode, err := readKey(d.Keyfile)
 	if err != nil {
 		return nil, err
+	}
+	if mode&0o077 != 0 {
+		d.log().Warn("this key file is open to other users of this host: close it (mode 0600)", "file", d.Keyfile, "mode", mode.String())
 	}
 	l := &link{kp: kp, log: d.log(), changed: make(chan struct{})}
 	l.alive, l.broke = context.WithCancel(context.Background())
@@ -102,6 +111,37 @@ func (d DialConfig) connect(ctx context.Context) (*link, error) {
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
+}
+
+// check tells of what no server can mend, before it is tried again and again.
+func (d DialConfig) check() error {
+	for _, f := range []string{d.CA, d.Cert, d.Key} {
+		if f == "" {
+			continue
+		}
+		if _, _, err := readRegular(f, maxCertFile); err != nil {
+			return fmt.Errorf("TLS of the bus: %w: %w", ErrConfig, err)
+		}
+	}
+	if d.inProcess != nil {
+		return nil
+	}
+	for one := range strings.SplitSeq(d.URL, ",") {
+		one = strings.TrimSpace(one)
+		if !strings.Contains(one, "://") {
+			one = "nats://" + one
+		}
+		u, err := url.Parse(one)
+		if err != nil {
+			// Its text may hold a password.
+			return fmt.Errorf("bus.url: %w: want nats://host:port", ErrConfig)
+		}
+		port, perr := strconv.ParseUint(cmp.Or(u.Port(), "4222"), 10, 16)
+		if !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Hostname() == "" || perr != nil || port == 0 {
+			return fmt.Errorf("bus.url %q: %w: want nats://host:port or tls://host:port, with a port from 1 to 65535", u.Redacted(), ErrConfig)
+		}
+	}
+	return nil
 }
 
 func refused(err error) bool {

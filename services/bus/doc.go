@@ -35,5 +35,12 @@
 // [ErrFull]. The embedded server watches the disk: below Space.Low EVENTS and
 // BLOBS are refused with [ErrNoSpace]; below Space.Critical a ballast file is
 // freed for the LEDGER, for a nats-server without disk space turns JetStream
-// off altogether.
+// off altogether. One that met a full disk writes no more: it is started anew in
+// place when there is room, and [Server.Failed] tells when that does not help.
+//
+// # What is waited for
+//
+// Calls and followers wait while the server is away, or a store has no leader.
+// They end with [ErrNoStore] when the server says that the store is gone, or
+// when it is no longer the one that was read (gone.go, follow.go).
 package bus

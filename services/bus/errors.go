@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"firebreak/schemas"
 )
 
 // Classes of errors, wrapped by what the package returns. A conflict wraps
@@ -18,6 +20,14 @@ var (
 	ErrAbsent      = errors.New("not there")
 	ErrStale       = errors.New("too much was missed")
 	ErrNewer       = errors.New("made by a newer Firebreak")
+
+	// ErrNoStore: the server answers, but the store is not there, or is not the
+	// one that was read. Waiting does not help.
+	ErrNoStore = errors.New("the bus has lost a store")
+
+	// ErrConfig: what the operator has written cannot be used. It is a
+	// schemas.ErrInvalid, of the configuration.
+	ErrConfig = fmt.Errorf("configuration of the bus: %w", schemas.ErrInvalid)
 )
 
 // Codes of JetStream's API errors that mean something to a writer.
@@ -26,6 +36,8 @@ const (
 	codeWrongLast         = 10071 // wrong last sequence: somebody else came first
 	codeWrongLastInFlight = 10164 // the same, while another write is on its way: try again
 	codeNotNow            = 10008 // a cluster without a leader: try again
+	codeNoStream          = 10059
+	codeNoConsumer        = 10014
 	codeNoStorage         = 10047
 	codeNoResources       = 10023
 )

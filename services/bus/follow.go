@@ -42,6 +42,7 @@ type follower struct {
 	next uint64    // the first sequence not yet handled
 	gaps bool      // a gap before next is to be told
 	read time.Time // when it last knew that it had all
+	at   time.Time // when the youngest of what it handled was stored
 }
 
 // follow joins what a store holds with what comes: it hears first, then reads
@@ -104,11 +105,11 @@ func (f *follower) run(ctx context.Context, live func() error) error {
 			}
 		case <-check.C:
 			behind, err := f.behind(ctx)
-			if err == nil && !behind {
-				f.read = time.Now()
+			if err != nil {
+				return err
 			}
-			if err != nil || !behind {
-				continue // without an answer the connection is at fault, and tells so
+			if !behind {
+				continue
 			}
 		}
 		if err := f.readUp(ctx); err != nil {
@@ -156,6 +157,11 @@ func (f *follower) take(ctx context.Context, m *nats.Msg) error {
 		return nil //nolint:nilerr // not from the store: nothing that could be followed
 	}
 	switch {
+	case msg.seq < f.next && f.younger(msg): // the sequences were given anew
+		if err := f.rewind(ctx); err != nil {
+			return err
+		}
+		return f.readUp(ctx)
 	case msg.seq < f.next:
 		return nil
 	case f.r.whole && msg.seq > f.next: // something between was not heard, or is gone
@@ -180,7 +186,19 @@ func (f *follower) do(m message) error {
 		return handlerError{err}
 	}
 	f.next = m.seq + 1
+	if f.younger(m) || f.at.IsZero() {
+		f.at = m.stored
+	}
 	return nil
+}
+
+// younger tells whether a message was stored after all that were handled. One
+// whose sequence is that of an older one is then of another history.
+func (f *follower) younger(m message) bool { return !f.at.IsZero() && m.stored.After(f.at) }
+
+// keeps tells whether what was handled must still be there, or something after it.
+func (f *follower) keeps() bool {
+	return !f.at.IsZero() && (f.r.one || f.r.stream == ledgerStream)
 }
 
 // readUp reads what the store holds from next on, until there is no more.
@@ -188,6 +206,7 @@ func (f *follower) readUp(ctx context.Context) error {
 	if f.r.forget > 0 && !f.read.IsZero() && time.Since(f.read) > f.r.forget {
 		return fmt.Errorf("%s was out of reach since %s: %w: follow it anew", f.r.stream, f.read.Format(time.RFC3339), ErrStale)
 	}
+	var unread time.Time // since when the store has no reader for us
 	for wait := 5 * time.Millisecond; ; wait = min(wait*2, 500*time.Millisecond) {
 		before := f.next
 		err := f.c.history(ctx, f.r, f.next, f.do)
@@ -195,7 +214,7 @@ func (f *follower) readUp(ctx context.Context) error {
 			f.read = time.Now()
 			return nil
 		}
-		if h := (handlerError{}); errors.As(err, &h) || errors.Is(err, ErrDenied) || errors.Is(err, ErrStale) {
+		if h := (handlerError{}); errors.As(err, &h) || errors.Is(err, ErrDenied) || errors.Is(err, ErrStale) || errors.Is(err, ErrNoStore) {
 			return err
 		}
 		if f.c.link.nc.IsClosed() {
@@ -203,6 +222,17 @@ func (f *follower) readUp(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		switch {
+		case !errors.Is(err, errNoReader):
+			unread = time.Time{}
+		case unread.IsZero():
+			unread = time.Now()
+		case time.Since(unread) > storeGrace:
+			return noStore(f.r.stream, err.Error())
+		}
+		if err := f.c.gone(ctx, f.r.stream); err != nil {
+			return err
 		}
 		f.c.log.Debug("reading a store again", "store", f.r.stream, "from", f.next, "error", err)
 		if f.next > before {
@@ -215,13 +245,22 @@ func (f *follower) readUp(ctx context.Context) error {
 	}
 }
 
-// behind asks whether the store's last message of ours was not handled yet.
+// behind asks whether the store's last message of ours was not handled yet, and
+// whether the store is still the one that was read. Without an answer the
+// connection is at fault, and tells so.
 func (f *follower) behind(ctx context.Context) (bool, error) {
 	m, err := f.last(ctx)
-	if errors.Is(err, ErrAbsent) {
-		return false, nil
+	switch {
+	case errors.Is(err, ErrNoStore):
+		return false, err
+	case errors.Is(err, ErrAbsent) && f.keeps(), err == nil && m.seq+1 < f.next && f.younger(m):
+		return true, f.rewind(ctx)
+	case err == nil && m.seq >= f.next:
+		return true, nil
+	case err == nil || errors.Is(err, ErrAbsent):
+		f.read = time.Now()
 	}
-	return err == nil && m.seq >= f.next, err
+	return false, nil
 }
 
 func (f *follower) last(ctx context.Context) (message, error) {
@@ -233,30 +272,33 @@ func (f *follower) last(ctx context.Context) (message, error) {
 // rewind goes back to where the store ends, when that is before what we are to
 // read next: it came back from a power cut without its last writes (they are
 // synced every two minutes unless bus.sync says always), and gives their
-// sequences to others now.
+// sequences to others now. A store that was emptied or made anew cannot be
+// followed on: what it gave and what was decided on it no longer agree.
 func (f *follower) rewind(ctx context.Context) error {
 	if f.next <= 1 {
 		return nil
 	}
 	for try := 0; ; try++ {
 		m, err := f.last(ctx)
-		if err != nil || m.seq+1 >= f.next {
-			return nil //nolint:nilerr // nothing there, or no answer: readUp says which
-		}
-		if f.r.gap == nil {
+		switch {
+		case errors.Is(err, ErrNoStore):
+			return err
+		case errors.Is(err, ErrAbsent) && f.keeps():
+			if try == 4 {
+				return noStore(f.r.stream, "it holds nothing any more of what was read of it: it was emptied or made anew")
+			}
+		case err != nil || m.seq+1 >= f.next:
+			return nil // nothing there, or no answer: readUp says which
+		case f.younger(m):
+			return noStore(f.r.stream, fmt.Sprintf("it ends with %d, written after %d was read of it: it was made anew, or lost its end", m.seq, f.next-1))
+		case f.r.gap == nil:
 			f.next = m.seq + 1
 			if f.r.one {
 				f.next = m.seq // an older value counts again
 			}
 			return nil
-		}
-		if try == 4 { // no replica of a cluster is behind for that long
-			f.c.log.Error("the log ends before what was read of it: its last events were lost", "from", m.seq+1, "to", f.next-1)
-			if err := f.r.gap(m.seq+1, f.next-1, m.seq, m.stored); err != nil {
-				return handlerError{err}
-			}
-			f.next = m.seq + 1
-			return nil
+		case try == 4: // no replica of a cluster is behind for that long
+			return f.lost(m)
 		}
 		select {
 		case <-ctx.Done():
@@ -264,4 +306,14 @@ func (f *follower) rewind(ctx context.Context) error {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// lost tells of the events between where the log ends and what was read.
+func (f *follower) lost(m message) error {
+	f.c.log.Error("the log ends before what was read of it: its last events were lost", "from", m.seq+1, "to", f.next-1)
+	if err := f.r.gap(m.seq+1, f.next-1, m.seq, m.stored); err != nil {
+		return handlerError{err}
+	}
+	f.next = m.seq + 1
+	return nil
 }

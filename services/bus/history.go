@@ -34,6 +34,9 @@ const (
 // errBroken makes a follower read again from where it was.
 var errBroken = errors.New("the answer broke off")
 
+// errNoReader says that the consumer a node reads through is not there.
+var errNoReader = errors.New("it has no reader for this user")
+
 // readers keeps apart the readings of one client through the one consumer
 // that a node has at a store: its position is the consumer's.
 type readers struct {
@@ -165,7 +168,7 @@ func (c *Client) resetReader(ctx context.Context, stream string, from uint64) (u
 	}
 	actx, cancel := context.WithTimeout(ctx, attemptWait)
 	defer cancel()
-	answer, err := c.ask(actx, &nats.Msg{Subject: localAPI + "CONSUMER.RESET." + stream + "." + c.readers.name, Data: body})
+	answer, err := c.ask(actx, stream, &nats.Msg{Subject: localAPI + "CONSUMER.RESET." + stream + "." + c.readers.name, Data: body})
 	if err != nil {
 		return 0, err
 	}
@@ -175,6 +178,9 @@ func (c *Client) resetReader(ctx context.Context, stream string, from uint64) (u
 	}
 	if err := json.Unmarshal(answer.Data, &reset); err != nil {
 		return 0, fmt.Errorf("reader of %s: %w", stream, err)
+	}
+	if e := reset.Error; e != nil && (e.ErrCode == codeNoConsumer || e.ErrCode == codeNoStream) {
+		return 0, fmt.Errorf("reader of %s: %w: %w", stream, errNoReader, e)
 	}
 	if reset.Error != nil {
 		return 0, fmt.Errorf("reader of %s: %w", stream, reset.Error)
@@ -234,7 +240,7 @@ func (c *Client) last(ctx context.Context, stream, subject string) (message, err
 	if err := c.may(call); err != nil {
 		return message{}, err
 	}
-	m, err := c.ask(ctx, &nats.Msg{Subject: local(call)})
+	m, err := c.ask(ctx, stream, &nats.Msg{Subject: local(call)})
 	if err != nil {
 		return message{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,7 @@ func placeIn(dataDir string) Place { return Place{dir: filepath.Join(dataDir, "b
 // Find reads where the bus of a data folder listens.
 func Find(dataDir string) (Place, error) {
 	p := placeIn(dataDir)
-	raw, err := os.ReadFile(p.addressFile())
+	raw, _, err := readRegular(p.addressFile(), maxAddressFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, fmt.Errorf("bus in %s: %w: it was never started there: run `firebreak run` or `firebreak bus` with the same data_dir", dataDir, ErrUnavailable)
 	}
@@ -60,8 +61,11 @@ func (p Place) rosterFile() string  { return filepath.Join(p.dir, "roster.json")
 // Keys that are there, also of nodes not named now, stay.
 func EnsureKeys(dataDir string, nodes ...string) (Roster, error) {
 	p := placeIn(dataDir)
-	if err := os.MkdirAll(filepath.Join(p.dir, "keys"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(p.dir, "keys"), dirMode); err != nil {
 		return Roster{}, fmt.Errorf("keys of the bus: %w", err)
+	}
+	if err := Secure(dataDir, slog.New(slog.DiscardHandler)); err != nil {
+		return Roster{}, err
 	}
 	roster, err := p.Roster()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +74,7 @@ func EnsureKeys(dataDir string, nodes ...string) (Roster, error) {
 	users := []User{Admin, Core, People}
 	for _, n := range nodes {
 		if n == "" {
-			return Roster{}, fmt.Errorf("keys of the bus: %w: a node without a name", schemas.ErrInvalid)
+			return Roster{}, fmt.Errorf("keys of the bus: %w: a node without a name", ErrConfig)
 		}
 		users = append(users, Collector(n), Responder(n))
 	}
@@ -98,7 +102,7 @@ func EnsureKeys(dataDir string, nodes ...string) (Roster, error) {
 // there is none. A key whose secret was taken elsewhere (known, but no file)
 // is left as it is.
 func ensureKey(path, known string) (string, error) {
-	kp, err := readKey(path)
+	kp, _, err := readKey(path)
 	switch {
 	case err == nil:
 		defer kp.Wipe()
@@ -123,17 +127,21 @@ func ensureKey(path, known string) (string, error) {
 	return kp.PublicKey()
 }
 
-// readKey reads a secret key; its error never holds any of it.
-func readKey(path string) (nkeys.KeyPair, error) {
-	raw, err := os.ReadFile(path) //nolint:gosec // the path is the operator's
+// readKey reads a secret key, and the mode of its file; its error never holds
+// any of the key.
+func readKey(path string) (nkeys.KeyPair, fs.FileMode, error) {
+	raw, info, err := readRegular(path, maxKeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("key file: %w: `firebreak bus users` makes the keys that are missing; a process elsewhere needs a copy of its own key and of roster.json", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("key file: %w", err)
+		return nil, 0, fmt.Errorf("key file: %w", err)
 	}
 	kp, err := nkeys.FromSeed(bytes.TrimSpace(raw))
 	if err != nil {
-		return nil, fmt.Errorf("key file %s: %w: it holds no nkey seed", path, schemas.ErrInvalid)
+		return nil, 0, fmt.Errorf("key file %s: %w: it holds no nkey seed: bring the key back from a copy", path, schemas.ErrInvalid)
 	}
-	return kp, nil
+	return kp, info.Mode(), nil
 }
 
 // writeFile replaces a file whole, for its owner alone.

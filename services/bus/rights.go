@@ -19,18 +19,22 @@ func rightsOf(u User, cluster string) (rights, error) {
 	if err := u.check(); err != nil {
 		return rights{}, err
 	}
+	var r rights
 	switch u.Role() {
 	case RoleCore:
-		return coreRights(cluster), nil
+		r = coreRights(cluster)
 	case RolePeople:
-		return peopleRights(), nil
+		r = peopleRights()
 	case RoleCollector:
-		return collectorRights(u, cluster), nil
+		r = collectorRights(u, cluster)
 	case RoleResponder:
-		return responderRights(u), nil
+		r = responderRights(u)
 	default:
 		return rights{}, fmt.Errorf("rights of %s: %w: it has no account of its own", u, ErrDenied)
 	}
+	// Which stores there are, to know one that is gone from one without a leader.
+	r.calls = append(r.calls, namesCall)
+	return r, nil
 }
 
 func coreRights(cluster string) rights {

@@ -228,7 +228,7 @@ func tryReplies(t *testing.T, dir, url string) {
 	}
 	for _, u := range users {
 		nc := rawAt(t, url, keyfile(dir, u))
-		for _, subject := range ask[u] {
+		for _, subject := range append(ask[u], "FIREBREAK.JS.API.STREAM.NAMES") {
 			for _, reply := range forbidden(u) {
 				// A server that refuses such replies closes nothing; older ones take them.
 				if err := nc.PublishRequest(subject, reply, []byte(`{"seq":1}`)); err != nil {

@@ -3,8 +3,9 @@ package bus
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -27,7 +28,10 @@ type Key struct {
 
 // LoadRoster reads a roster from its file.
 func LoadRoster(path string) (Roster, error) {
-	raw, err := os.ReadFile(path) //nolint:gosec // the path is the operator's
+	raw, _, err := readRegular(path, maxRosterFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Roster{}, fmt.Errorf("roster of keys: %w: `firebreak bus users` makes it beside the keys; every process needs a copy", err)
+	}
 	if err != nil {
 		return Roster{}, fmt.Errorf("roster of keys: %w", err)
 	}

@@ -38,13 +38,20 @@ type ServerConfig struct {
 
 // Server is the embedded NATS server with its stores.
 type Server struct {
-	cfg    ServerConfig
-	place  Place
-	roster Roster
-	ns     *server.Server
-	admin  *link
-	space  *spaceGuard
-	lock   *os.File
+	cfg      ServerConfig
+	place    Place
+	roster   Roster
+	host     string // where it listens
+	port     int
+	ns       *server.Server
+	said     *serverLog // of ns
+	door     *door
+	admin    *link
+	space    *spaceGuard
+	lock     *os.File
+	healer   healer
+	patience time.Duration // with a nats-server that is to stop in place
+	failed   chan error
 }
 
 // Start makes missing keys, starts the server, sets up the stores and writes
@@ -59,7 +66,10 @@ func Start(ctx context.Context, cfg ServerConfig) (_ *Server, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, place: placeIn(cfg.DataDir)}
+	s := &Server{cfg: cfg, place: placeIn(cfg.DataDir), door: &door{}, patience: stopWait, failed: make(chan error, 1)}
+	if err := Secure(cfg.DataDir, cfg.Log); err != nil {
+		return nil, err
+	}
 	if s.roster, err = EnsureKeys(cfg.DataDir, cfg.Nodes...); err != nil {
 		return nil, err
 	}
@@ -72,6 +82,9 @@ func Start(ctx context.Context, cfg ServerConfig) (_ *Server, err error) {
 		}
 	}()
 	if s.space, err = newSpaceGuard(s.place.dir, cfg.Space, cfg.Log); err != nil {
+		return nil, err
+	}
+	if s.host, s.port, err = s.listen(); err != nil {
 		return nil, err
 	}
 	opts, err := s.options()
@@ -87,9 +100,15 @@ func Start(ctx context.Context, cfg ServerConfig) (_ *Server, err error) {
 	if err := migrate(ctx, s.admin.nc, s.roster, cfg.Limits, cfg.Log); err != nil {
 		return nil, err
 	}
-	s.space.watch(s.admin.nc)
+	if a, ok := s.ns.Addr().(*net.TCPAddr); ok {
+		s.port = a.Port // it may have been any; it stays
+	}
 	s.place.Address = s.url()
-	return s, writeFile(s.place.addressFile(), []byte(s.place.Address+"\n"))
+	if err := writeFile(s.place.addressFile(), []byte(s.place.Address+"\n")); err != nil {
+		return nil, err
+	}
+	s.space.watch(s.admin.nc, s.mend)
+	return s, nil
 }
 
 // run starts the server itself and waits until it takes connections.
@@ -100,18 +119,23 @@ func (s *Server) run(ctx context.Context, opts *server.Options) error {
 		return fmt.Errorf("bus: nats-server: %w", err)
 	}
 	ns.SetLoggerV2(log, false, false, false)
-	s.ns = ns
+	s.ns, s.said = ns, log
 	ns.Start()
 	wait := startWait
 	if at, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(at))
 	}
-	if !ns.ReadyForConnections(wait) {
+	ready := false
+	for end := time.Now().Add(wait); !ready && ctx.Err() == nil && time.Now().Before(end); {
+		ready = ns.ReadyForConnections(min(time.Second, wait))
+	}
+	if !ready {
 		return fmt.Errorf("bus: %w: nats-server did not come up in %s: %s", ErrUnavailable, s.place.dir, log.last())
 	}
 	if !ns.JetStreamEnabled() {
 		return fmt.Errorf("bus: %w: JetStream did not come up in %s: %s", ErrUnavailable, s.place.dir, log.last())
 	}
+	s.door.ns.Store(ns) // not before: clients would find stores that are still being read
 	return nil
 }
 
@@ -121,7 +145,7 @@ func (s *Server) options() (*server.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := &server.Options{}
+	opts := &server.Options{Host: s.host, Port: s.port}
 	if err := opts.ProcessConfigString(users); err != nil {
 		return nil, fmt.Errorf("bus: accounts: %w", err)
 	}
@@ -130,15 +154,12 @@ func (s *Server) options() (*server.Options, error) {
 	case "always":
 		opts.SyncAlways = true
 	default:
-		return nil, fmt.Errorf("bus.sync %q: %w: want interval or always", s.cfg.Sync, schemas.ErrInvalid)
-	}
-	if opts.Host, opts.Port, err = s.listen(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bus.sync %q: %w: want interval or always", s.cfg.Sync, ErrConfig)
 	}
 	if s.cfg.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(s.cfg.Cert, s.cfg.Key)
+		pair, err := keyPair(s.cfg.Cert, s.cfg.Key)
 		if err != nil {
-			return nil, fmt.Errorf("bus.tls: %w", err)
+			return nil, fmt.Errorf("bus.tls: %w: %w", ErrConfig, err)
 		}
 		opts.TLS, opts.TLSConfig = true, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 		opts.TLSTimeout = 5
@@ -157,16 +178,16 @@ func (s *Server) options() (*server.Options, error) {
 func (s *Server) listen() (string, int, error) {
 	host, text, err := net.SplitHostPort(s.cfg.Listen)
 	if err != nil {
-		return "", 0, fmt.Errorf("bus.listen %q: %w: want host:port: %w", s.cfg.Listen, schemas.ErrInvalid, err)
+		return "", 0, fmt.Errorf("bus.listen %q: %w: want host:port: %w", s.cfg.Listen, ErrConfig, err)
 	}
 	ip := net.ParseIP(host)
 	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 	if !loopback && s.cfg.Cert == "" {
-		return "", 0, fmt.Errorf("bus.listen %q: %w: beyond loopback it needs TLS: set bus.tls.cert and bus.tls.key", s.cfg.Listen, schemas.ErrInvalid)
+		return "", 0, fmt.Errorf("bus.listen %q: %w: beyond loopback it needs TLS: set bus.tls.cert and bus.tls.key", s.cfg.Listen, ErrConfig)
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("bus.listen %q: %w: bad port", s.cfg.Listen, schemas.ErrInvalid)
+		return "", 0, fmt.Errorf("bus.listen %q: %w: bad port, want 0 to 65535", s.cfg.Listen, ErrConfig)
 	}
 	if port != 0 {
 		return host, port, s.free(host, port)
@@ -184,10 +205,27 @@ func (s *Server) listen() (string, int, error) {
 // free tells whether a port can be had: nats-server would only log that it cannot.
 func (s *Server) free(host string, port int) error {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
+	var unknown *net.DNSError
+	switch {
+	case errors.Is(err, unix.EADDRNOTAVAIL), errors.As(err, &unknown):
+		return fmt.Errorf("bus.listen %s: %w: this host has no such address: %w", s.cfg.Listen, ErrConfig, err)
+	case err != nil:
 		return fmt.Errorf("bus.listen %s: %w: choose another port, or 0 for any", s.cfg.Listen, err)
 	}
 	return l.Close()
+}
+
+// keyPair reads a certificate and its key.
+func keyPair(cert, key string) (tls.Certificate, error) {
+	certPEM, _, err := readRegular(cert, maxCertFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyPEM, _, err := readRegular(key, maxCertFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certPEM, keyPEM)
 }
 
 func (s *Server) url() string {
@@ -199,11 +237,7 @@ func (s *Server) url() string {
 	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	port := 0
-	if a, ok := s.ns.Addr().(*net.TCPAddr); ok {
-		port = a.Port
-	}
-	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port))
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(s.port))
 }
 
 // Address is the URL it listens on.
@@ -219,7 +253,7 @@ func (s *Server) Connect(ctx context.Context, user User) (*Client, error) {
 
 func (s *Server) dial(user User) DialConfig {
 	return DialConfig{
-		inProcess: s.ns, Keyfile: s.place.Keyfile(user), User: user,
+		inProcess: s.door, Keyfile: s.place.Keyfile(user), User: user,
 		Cluster: s.cfg.Cluster, Roster: s.roster, Log: s.cfg.Log,
 	}
 }
@@ -235,13 +269,8 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	var err error
 	if s.ns != nil {
-		s.ns.Shutdown()
-		done := make(chan struct{})
-		go func() { s.ns.WaitForShutdown(); close(done) }()
-		select {
-		case <-done:
-		case <-ctx.Done():
-			err = fmt.Errorf("stop the bus: %w", ctx.Err())
+		if err = shutdown(ctx, s.ns); err != nil {
+			err = fmt.Errorf("stop the bus: %w", err)
 		}
 	}
 	if s.lock != nil {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,29 +56,51 @@ type spaceGuard struct {
 	ballast string
 	log     *slog.Logger
 
-	quit chan struct{}
+	ctx  context.Context // until it is to stop
+	quit context.CancelFunc
 	done sync.WaitGroup
 }
 
 func newSpaceGuard(dir string, cfg Space, log *slog.Logger) (*spaceGuard, error) {
-	g := &spaceGuard{cfg: cfg.withDefaults(), dir: dir, ballast: filepath.Join(dir, "ballast"), log: log, quit: make(chan struct{})}
+	g := &spaceGuard{cfg: cfg.withDefaults(), dir: dir, ballast: filepath.Join(dir, "ballast"), log: log}
+	g.ctx, g.quit = context.WithCancel(context.Background())
 	free, err := freeBytes(dir)
 	if err != nil {
 		return nil, err
 	}
-	return g, g.keepBallast(free)
+	if err := g.keepBallast(free); err != nil {
+		return g, err
+	}
+	if _, err := os.Stat(g.ballast); errors.Is(err, fs.ErrNotExist) {
+		log.Warn("no room for the ballast of the bus: when this disk fills up there is nothing to free for the ledger, and nats-server stops writing at once; free space, it is then made by itself, or put data_dir on a larger disk",
+			"dir", dir, "free", free, "needed", g.ballastNeeds())
+	}
+	return g, nil
 }
 
-// watch looks at the disk until stop, and tells the clients.
-func (g *spaceGuard) watch(nc *nats.Conn) {
+// ballastNeeds is how much must be free for the ballast to be made.
+func (g *spaceGuard) ballastNeeds() int64 { return g.cfg.Ballast + g.cfg.Low + g.cfg.Low/8 }
+
+// room is how much must be free for nats-server to be worth starting anew.
+func (g *spaceGuard) room() int64 { return min(2*g.cfg.Critical, g.cfg.Low) }
+
+// watch looks at the disk until stop, tells the clients, and then calls mend
+// with what is free.
+func (g *spaceGuard) watch(nc *nats.Conn, mend func(ctx context.Context, free int64)) {
 	g.done.Go(func() {
 		t := time.NewTicker(g.cfg.Every)
 		defer t.Stop()
 		low := false
 		for {
-			low = g.look(nc, low)
+			free, err := freeBytes(g.dir)
+			if err != nil {
+				g.log.Error("the bus cannot see how full its disk is", "error", err)
+			} else {
+				low = g.look(nc, low, free)
+				mend(g.ctx, free)
+			}
 			select {
-			case <-g.quit:
+			case <-g.ctx.Done():
 				return
 			case <-t.C:
 			}
@@ -86,17 +109,12 @@ func (g *spaceGuard) watch(nc *nats.Conn) {
 }
 
 func (g *spaceGuard) stop() {
-	close(g.quit)
+	g.quit()
 	g.done.Wait()
 }
 
 // look acts on what is free now, and gives whether that is too little.
-func (g *spaceGuard) look(nc *nats.Conn, was bool) bool {
-	free, err := freeBytes(g.dir)
-	if err != nil {
-		g.log.Error("the bus cannot see how full its disk is", "error", err)
-		return was
-	}
+func (g *spaceGuard) look(nc *nats.Conn, was bool, free int64) bool {
 	low := free < g.cfg.Low
 	if free < g.cfg.Critical {
 		g.freeBallast(free)
@@ -136,7 +154,7 @@ func (g *spaceGuard) keepBallast(free int64) error {
 	if _, err := os.Stat(g.ballast); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if free-g.cfg.Ballast < g.cfg.Low+g.cfg.Low/8 {
+	if free < g.ballastNeeds() {
 		return nil
 	}
 	f, err := os.OpenFile(g.ballast, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

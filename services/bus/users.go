@@ -20,6 +20,7 @@ const exports = `    exports: [
       {service: "$JS.API.DIRECT.GET.>", response: stream}
       {service: "$JS.API.CONSUMER.MSG.NEXT.>", response: stream}
       {service: "$JS.API.CONSUMER.RESET.>"}
+      {service: "$JS.API.STREAM.NAMES"}
       {stream: "firebreak.live.>"}
     ]
 `
