@@ -38,7 +38,10 @@ func newClient(l *link, cfg DialConfig) (*Client, error) {
 	}
 	var err error
 	if c.identity, err = newIdentity(l.kp, l.user, l.public); err == nil {
-		c.verify, err = newVerifier(cfg.Roster, c.identity, c.log)
+		if cfg.signed == nil {
+			cfg.signed = newSigned()
+		}
+		c.verify, err = newVerifier(cfg.Roster, c.identity, cfg.signed, c.log)
 	}
 	if err != nil {
 		l.nc.Close()

@@ -33,6 +33,7 @@ type DialConfig struct {
 	Log       *slog.Logger
 
 	inProcess *door
+	signed    *signed // shared by the clients of one process; nil: its own
 }
 
 func (d DialConfig) log() *slog.Logger {

@@ -52,6 +52,7 @@ type Server struct {
 	healer   healer
 	patience time.Duration // with a nats-server that is to stop in place
 	failed   chan error
+	signed   *signed // by any client of this process
 }
 
 // Start makes missing keys, starts the server, sets up the stores and writes
@@ -66,7 +67,7 @@ func Start(ctx context.Context, cfg ServerConfig) (_ *Server, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, place: placeIn(cfg.DataDir), door: &door{}, patience: stopWait, failed: make(chan error, 1)}
+	s := &Server{signed: newSigned(), cfg: cfg, place: placeIn(cfg.DataDir), door: &door{}, patience: stopWait, failed: make(chan error, 1)}
 	if err := Secure(cfg.DataDir, cfg.Log); err != nil {
 		return nil, err
 	}
@@ -253,7 +254,7 @@ func (s *Server) Connect(ctx context.Context, user User) (*Client, error) {
 
 func (s *Server) dial(user User) DialConfig {
 	return DialConfig{
-		inProcess: s.door, Keyfile: s.place.Keyfile(user), User: user,
+		inProcess: s.door, signed: s.signed, Keyfile: s.place.Keyfile(user), User: user,
 		Cluster: s.cfg.Cluster, Roster: s.roster, Log: s.cfg.Log,
 	}
 }

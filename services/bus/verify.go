@@ -14,9 +14,44 @@ import (
 	"firebreak/schemas"
 )
 
-// ownRecords is how many of its own records a client knows again without
-// verifying them: those it has just appended come back to it at once.
-const ownRecords = 512
+// signedRecords is how many records are known again without being verified:
+// those that were signed in this process come back to it at once.
+const signedRecords = 1024
+
+// signed knows the records that clients of this process have signed last. Those
+// of one server in the process share it.
+type signed struct {
+	mu   sync.Mutex
+	sums map[string]mark // by signature
+	ring [signedRecords]string
+	next int
+}
+
+// mark is who signed, and the hash of what.
+type mark struct {
+	writer string
+	sum    [sha256.Size]byte
+}
+
+func newSigned() *signed { return &signed{sums: map[string]mark{}} }
+
+func (s *signed) add(writer, signature string, text []byte) {
+	m := mark{writer, sha256.Sum256(text)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sums, s.ring[s.next])
+	s.sums[signature], s.ring[s.next] = m, signature
+	s.next = (s.next + 1) % signedRecords
+}
+
+// has knows a record again by its writer and the whole of what was signed.
+func (s *signed) has(writer, signature string, text []byte) bool {
+	m := mark{writer, sha256.Sum256(text)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.sums[signature]
+	return ok && known == m
+}
 
 // verifier tells records of keys that may write them from others.
 type verifier struct {
@@ -25,17 +60,16 @@ type verifier struct {
 	me       *identity
 	rejected atomic.Uint64
 
+	signed *signed
+
 	mu   sync.Mutex
-	own  map[string][sha256.Size]byte // signature → hash of what was signed
-	ring [ownRecords]string
-	next int
 	once logOnce
 }
 
-func newVerifier(roster Roster, me *identity, log *slog.Logger) (*verifier, error) {
+func newVerifier(roster Roster, me *identity, s *signed, log *slog.Logger) (*verifier, error) {
 	v := &verifier{
 		byKey: roster.byKey(), keys: map[string]ed25519.PublicKey{}, me: me,
-		own: map[string][sha256.Size]byte{}, once: logOnce{seen: map[string]bool{}, log: log},
+		signed: s, once: logOnce{seen: map[string]bool{}, log: log},
 	}
 	for public := range v.byKey {
 		raw, err := nkeys.Decode(nkeys.PrefixByteUser, []byte(public))
@@ -52,12 +86,7 @@ func (v *verifier) sign(r schemas.Record, after schemas.Head) schemas.Record {
 	r.Writer, r.Prev, r.Time = v.me.public, after.Hash, r.Time.UTC().Round(0)
 	text := r.Signed()
 	r.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(v.me.key, text))
-	sum := sha256.Sum256(text)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.own, v.ring[v.next])
-	v.own[r.Signature], v.ring[v.next] = sum, r.Signature
-	v.next = (v.next + 1) % ownRecords
+	v.signed.add(r.Writer, r.Signature, text)
 	return r
 }
 
@@ -75,7 +104,7 @@ func (v *verifier) read(m message) (schemas.Record, error) {
 		return schemas.Record{}, fmt.Errorf("%s: %w: %w", m.subject, ErrForged, err)
 	}
 	text := r.Signed()
-	if r.Writer == v.me.public && v.isOwn(r.Signature, text) {
+	if v.signed.has(r.Writer, r.Signature, text) {
 		return r, nil
 	}
 	sig, err := base64.StdEncoding.DecodeString(r.Signature)
@@ -86,14 +115,6 @@ func (v *verifier) read(m message) (schemas.Record, error) {
 		return schemas.Record{}, fmt.Errorf("%s: %w: its signature is not that of %s", m.subject, ErrForged, user)
 	}
 	return r, nil
-}
-
-// isOwn knows an own record again by the whole of what was signed.
-func (v *verifier) isOwn(signature string, text []byte) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	sum, ok := v.own[signature]
-	return ok && sum == sha256.Sum256(text)
 }
 
 // reject counts a message that is left out, and logs it once per subject.
