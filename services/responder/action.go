@@ -42,8 +42,10 @@ type Verifier interface {
 }
 
 // Keeper holds the effect until it is released: it is called every now and
-// then, and at hints. True means that something had slipped and was put back;
-// the effect returned then replaces the old one (members may have been added).
+// then, and at hints. True means that something had slipped and was put back,
+// or that what was missing has come about since; the effect returned then
+// replaces the old one (members may have been added). The executor verifies it
+// again where the verdict may differ by now.
 // ErrGone ends the keeping.
 type Keeper interface {
 	Keep(ctx context.Context, e schemas.Effect) (schemas.Effect, bool, error)

@@ -38,7 +38,10 @@ type task struct {
 	release   *schemas.Release
 	releasing *schemas.Releasing
 
-	fresh    bool      // the plan was stored by this run, and Apply has not been called yet
+	fresh   bool             // the plan was stored by this run, and Apply has not been called yet
+	verdict *schemas.Verdict // what a verification saw last
+	recheck bool             // Keep has put something back since
+
 	undoTold bool      // the ledger knows that the undo failed
 	retry    bool      // it failed for now: the conductor may ask again
 	look     *look     // a verification taken ahead
@@ -61,8 +64,8 @@ func (t *task) action() string {
 type lane struct {
 	key     string
 	tasks   []*task
-	aliases []string // ids that the book's alias leads here
-	keep    bool     // a look at what is held is due
+	aliases []name // targets that the book's alias leads here
+	keep    bool   // a look at what is held is due
 	queued  bool
 	running bool
 	late    bool // was to be queued when the queue was full
@@ -78,25 +81,14 @@ type book struct {
 
 	tasks map[string]*task
 	lanes map[string]*lane
-	alias map[string]string // member id → lane key, learnt from plans
+	alias map[string][]alias // by id, learnt from requests and plans
 }
 
 func newBook(place string, holding func(string) bool) *book {
 	return &book{
 		place: place, holds: newHolds(), holding: holding,
-		tasks: map[string]*task{}, lanes: map[string]*lane{}, alias: map[string]string{},
+		tasks: map[string]*task{}, lanes: map[string]*lane{}, alias: map[string][]alias{},
 	}
-}
-
-// laneKey names what a target belongs to: its pod when it has one.
-func (b *book) laneKey(t schemas.Target) string {
-	if t.K8s != nil && t.K8s.Pod != nil && t.K8s.Pod.UID != "" {
-		return "pod/" + t.K8s.Pod.UID
-	}
-	if key, known := b.alias[t.ID]; known {
-		return key
-	}
-	return t.Kind + "/" + t.ID
 }
 
 // fold takes a record in and gives its task; nil when it concerns nothing here.
@@ -152,7 +144,10 @@ func (b *book) take(t *task, r schemas.Record) error {
 	case schemas.KindApplied, schemas.KindKept:
 		return b.applied(t, r)
 	case schemas.KindEnforced, schemas.KindPartial, schemas.KindIneffective, schemas.KindUnverified:
+		v := new(schemas.Verdict)
+		t.verdict, t.recheck = v, false
 		t.to(stageDone)
+		return r.Decode(v)
 	case schemas.KindFailed:
 		if t.releasing != nil {
 			t.undoTold = true
@@ -201,6 +196,7 @@ func (b *book) requested(t *task, r schemas.Record) error {
 			b.lanes[key] = t.lane
 		}
 		t.lane.tasks = append(t.lane.tasks, t)
+		b.learn(t.lane, nameOf(req.Target))
 	}
 	return nil
 }
@@ -211,19 +207,14 @@ func (b *book) planned(t *task, r schemas.Record) error {
 		return err
 	}
 	p.Holder = t.holder()
-	t.plan, t.effect = p, nil
+	t.plan, t.effect, t.verdict, t.recheck = p, nil, nil, false
 	t.held = t.req != nil && !t.req.NoUndo
 	t.to(stagePlanned)
 	if b.holding(p.Action) {
 		b.holds.join(*p, r.Seq)
 	}
 	if t.lane != nil {
-		for _, id := range ids(*p) {
-			b.alias[id] = t.lane.key
-			if !slices.Contains(t.lane.aliases, id) {
-				t.lane.aliases = append(t.lane.aliases, id)
-			}
-		}
+		b.learn(t.lane, namesIn(*p)...)
 	}
 	return nil
 }
@@ -235,11 +226,25 @@ func (b *book) applied(t *task, r schemas.Record) error {
 	}
 	b.holds.applied(t.holder(), *e, r.Kind == schemas.KindKept)
 	if r.Kind == schemas.KindKept {
+		b.recheck(t.holder())
 		return nil
 	}
 	t.effect = e
 	t.to(stageApplied)
 	return nil
+}
+
+// recheck notes that what all holders of a hold were told of it may be true no longer.
+func (b *book) recheck(holder string) {
+	h := b.holds.byName[holder]
+	if h == nil {
+		return
+	}
+	for _, w := range h.holders {
+		if t := b.tasks[w.name]; t != nil {
+			t.recheck = true
+		}
+	}
 }
 
 func (b *book) released(t *task, r schemas.Record) error {

@@ -41,11 +41,7 @@ func (b *book) tidy(l *lane) {
 		return
 	}
 	delete(b.lanes, l.key)
-	for _, id := range l.aliases {
-		if b.alias[id] == l.key {
-			delete(b.alias, id)
-		}
-	}
+	b.unlearn(l)
 }
 
 // stray forgets what a release has made a task of that was forgotten before: it

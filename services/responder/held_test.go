@@ -1,8 +1,10 @@
 package responder_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +116,68 @@ func TestKeep(t *testing.T) {
 			t.Errorf("%s is left %s", id, state)
 		}
 	}
+}
+
+// What was not all there at first, and is by now, must not be called partial for good.
+func TestVerdictFollowsWhatIsHeld(t *testing.T) {
+	for name, tc := range map[string]struct {
+		first func(d *desk) error // at the first verification
+		want  string
+	}{
+		"put back by Keep": {
+			func(d *desk) error { d.world.Set("c1", rehearsal.Running); return nil },
+			"requested planned applied ineffective kept enforced",
+		},
+		"come right by itself": {
+			func(*desk) error { return fmt.Errorf("no answer: %w", responder.ErrPermanent) },
+			"requested planned applied unverified enforced",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			target := d.world.Add("c1", "", rehearsal.Running)
+			var looks atomic.Int64
+			d.start(rehearsal.Faults{Before: func(_ context.Context, method, _ string) error {
+				if method == "verify" && looks.Add(1) == 1 {
+					return tc.first(d)
+				}
+				return nil
+			}})
+			one := d.request("i1", target)
+			d.until("a verdict", func() bool { return looks.Load() > 0 && !strings.HasSuffix(d.kinds("i1"), "applied") })
+			d.hints <- target
+			d.wait("i1", one, schemas.KindEnforced)
+			before := d.world.Calls("keep")
+			d.hints <- target // nothing to tell any more
+			d.until("another look", func() bool { return d.world.Calls("keep") > before })
+			d.letGo("i1", one)
+			d.wait("i1", one, schemas.KindReleased)
+			if got, want := d.kinds("i1"), tc.want+" release releasing released"; got != want {
+				t.Errorf("records: %s\n   want: %s", got, want)
+			}
+		})
+	}
+}
+
+// All who hold a thing are told that it is held again.
+func TestVerdictFollowsForAllHolders(t *testing.T) {
+	d := newDesk(t)
+	target := d.world.Add("c1", "", rehearsal.Running)
+	var down atomic.Bool
+	down.Store(true)
+	d.start(rehearsal.Faults{Before: func(_ context.Context, method, _ string) error {
+		if method == "verify" && down.Load() {
+			return fmt.Errorf("no answer: %w", responder.ErrPermanent)
+		}
+		return nil
+	}})
+	one, two := d.request("i1", target), d.request("i2", target)
+	d.wait("i1", one, schemas.KindUnverified)
+	d.wait("i2", two, schemas.KindUnverified)
+	down.Store(false)
+	d.hints <- target
+	d.wait("i1", one, schemas.KindEnforced)
+	d.wait("i2", two, schemas.KindEnforced)
 }
 
 func TestHintAndStartLookAfterWhatIsHeld(t *testing.T) {

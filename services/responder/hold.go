@@ -21,7 +21,10 @@ type holds struct {
 	byMember map[member]*hold
 }
 
-type member struct{ action, id string }
+type member struct {
+	action string
+	name   name
+}
 
 type hold struct {
 	action  string
@@ -48,25 +51,13 @@ func newHolds() *holds {
 	return &holds{byName: map[string]*hold{}, byMember: map[member]*hold{}}
 }
 
-// ids are the identities a plan reaches, the target among them.
-func ids(p schemas.Plan) []string {
-	out := make([]string, 0, len(p.Members)+1)
-	out = append(out, p.Target.ID)
-	for _, m := range p.Members {
-		if m.ID != p.Target.ID {
-			out = append(out, m.ID)
-		}
-	}
-	return out
-}
-
-func (l *layer) covers(want []string) bool {
-	have := ids(l.plan)
+func (l *layer) covers(want []name) bool {
+	have := namesIn(l.plan)
 	if l.effect != nil {
-		have = append(have, ids(l.effect.Plan)...)
+		have = append(have, namesIn(l.effect.Plan)...)
 	}
-	for _, id := range want {
-		if !slices.Contains(have, id) {
+	for _, n := range want {
+		if !slices.Contains(have, n) {
 			return false
 		}
 	}
@@ -76,9 +67,9 @@ func (l *layer) covers(want []string) bool {
 // claim completes a fresh plan with the prior state that counts.
 func (hs *holds) claim(p schemas.Plan) schemas.Plan {
 	p.PriorOf = ""
-	want := ids(p)
-	for _, id := range want {
-		h := hs.byMember[member{p.Action, id}]
+	want := namesIn(p)
+	for _, n := range want {
+		h := hs.byMember[member{p.Action, n}]
 		if h == nil {
 			continue
 		}
@@ -99,9 +90,9 @@ func (hs *holds) claim(p schemas.Plan) schemas.Plan {
 // join takes a stored plan in: its holder holds from now on.
 func (hs *holds) join(p schemas.Plan, seq uint64) {
 	h := &hold{action: p.Action}
-	want := ids(p)
-	for _, id := range want {
-		if other := hs.byMember[member{p.Action, id}]; other != nil && other != h {
+	want := namesIn(p)
+	for _, n := range want {
+		if other := hs.byMember[member{p.Action, n}]; other != nil && other != h {
 			h = hs.merge(other, h)
 		}
 	}
@@ -137,9 +128,9 @@ func (hs *holds) merge(a, b *hold) *hold {
 	return b
 }
 
-func (hs *holds) index(h *hold, ids []string) {
-	for _, id := range ids {
-		hs.byMember[member{h.action, id}] = h
+func (hs *holds) index(h *hold, names []name) {
+	for _, n := range names {
+		hs.byMember[member{h.action, n}] = h
 	}
 	for _, who := range h.holders {
 		hs.byName[who.name] = h
@@ -163,7 +154,7 @@ func (hs *holds) applied(name string, e schemas.Effect, kept bool) {
 			l.effect = &e
 		}
 	}
-	hs.index(h, ids(e.Plan))
+	hs.index(h, namesIn(e.Plan))
 }
 
 // weaken notes that a holder failed.

@@ -9,6 +9,7 @@ import (
 
 // keeping is one layer of a hold to look after.
 type keeping struct {
+	hold   *hold
 	task   *task // whose chain tells of it: the first that still holds
 	owner  string
 	effect schemas.Effect
@@ -20,6 +21,7 @@ func (e *executor) keepLane(ctx context.Context, l *lane) error {
 	if e.held() != nil {
 		return nil
 	}
+	unclear := map[*hold]bool{} // a verification would wait in vain as Keep did
 	for _, k := range e.kept(l) {
 		keeper := e.actions[k.effect.Plan.Action].(Keeper) // kept gives only those
 		type result struct {
@@ -36,8 +38,9 @@ func (e *executor) keepLane(ctx context.Context, l *lane) error {
 		if err := e.keptOne(ctx, k, r.effect, r.back, failed); err != nil {
 			return err
 		}
+		unclear[k.hold] = unclear[k.hold] || failed != nil
 	}
-	return nil
+	return e.verifyAgain(ctx, l, unclear)
 }
 
 func (e *executor) keptOne(ctx context.Context, k keeping, eff schemas.Effect, back bool, failed error) error {
@@ -101,7 +104,7 @@ func (e *executor) kept(l *lane) []keeping {
 		}
 		for _, layer := range h.layers {
 			if eff := h.effectOf(layer); layer.effect != nil || w.effect != nil {
-				out = append(out, keeping{task: t, owner: layer.owner, effect: eff})
+				out = append(out, keeping{hold: h, task: t, owner: layer.owner, effect: eff})
 			}
 		}
 	}

@@ -52,19 +52,28 @@ func (e *executor) verify(ctx context.Context, j job) error {
 	case failed != nil:
 		verdict = unseen(failed, e.Backoff)
 	}
+	verdict, final := e.judge(j, eff, verdict)
+	if !final {
+		e.later(j.t, min(max(time.Duration(verdict.Again), time.Millisecond), time.Minute))
+		return nil
+	}
+	_, err := e.append(ctx, j.t, verdict.Kind(), verdict, judgement)
+	return err
+}
+
+// judge completes a verdict; false means that it is worth another look first.
+func (e *executor) judge(j job, eff schemas.Effect, verdict schemas.Verdict) (schemas.Verdict, bool) {
 	if verdict.Again > 0 && j.looks+1 < e.Looks {
 		e.mu.Lock()
 		j.t.looks++
 		e.mu.Unlock()
-		e.later(j.t, min(max(time.Duration(verdict.Again), time.Millisecond), time.Minute))
-		return nil
+		return verdict, false
 	}
 	verdict.Again = 0
 	if eff.Missing != "" {
 		verdict.Layers = append(verdict.Layers, schemas.Layer{Name: "plan", State: schemas.Partial, Detail: eff.Missing})
 	}
-	_, err := e.append(ctx, j.t, verdict.Kind(), verdict, judgement)
-	return err
+	return verdict, true
 }
 
 // unseen is the verdict of a verification that did not come about.

@@ -51,7 +51,14 @@ const DefaultPerMinute = 600
 // Load reads the guardrail of a file. One that is not there is an error: whoever
 // named it counts on what it protects. Without a file there is [Default].
 func Load(file string) (*Guardrail, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the operator names it
+	info, err := os.Stat(file)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > 1<<20) {
+		return nil, fmt.Errorf("guardrail: %s: %w: it is no regular file of at most 1 MiB", file, schemas.ErrInvalid)
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(file) //nolint:gosec // the operator names it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("guardrail: %w: without it nothing is carried out on this node; make the file readable, or name none", err)
 	}

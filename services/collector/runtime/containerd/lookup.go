@@ -33,6 +33,10 @@ func (s *Source) Container(id string) (schemas.Container, *schemas.K8s, bool) {
 	return f.Container, f.K8s, ok
 }
 
+// Named gives every container of an id: what tells namesakes apart, for which
+// Container has no answer.
+func (s *Source) Named(id string) []runtime.Facts { return s.known.Named(id) }
+
 func (s *Source) ask(id string) bool {
 	within := time.NewTimer(askWithin)
 	defer within.Stop()

@@ -18,7 +18,9 @@
 // runtime knows ([Lookup]) is the container. Pid namespaces play no part, so
 // that a container with the host's is seen like any other. An id that no
 // runtime knows yet is waited for (half a second), and then named without more
-// if it is one of 64 hex digits, which nothing but a container bears.
+// if it is one of 64 hex digits, which nothing but a container bears. Of two
+// containers whose namespaces share an id, the path of the cgroup tells which
+// one it is; where that does not tell, the exec is counted as lost.
 //
 // # Set-up processes of the runtime
 //

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"firebreak/schemas"
+	"firebreak/services/collector/runtime"
 	"firebreak/services/collector/runtime/exec/decode"
 )
 
@@ -27,6 +28,9 @@ const (
 // the source's own goroutine: known containers must be answered from memory.
 type Lookup interface {
 	Container(id string) (schemas.Container, *schemas.K8s, bool)
+	// Named gives all containers of an id that Container does not answer for,
+	// because namespaces of the runtime share it.
+	Named(id string) []runtime.Facts
 }
 
 // Config says what to watch.
@@ -53,6 +57,7 @@ type Source struct {
 	why   string // why it is not BPF
 	past  uint64 // losses of earlier feeds
 	undue uint64 // raw events that could not be decoded
+	torn  uint64 // execs in one of several containers of the same id
 }
 
 // feed is one of the two ways. next is called by one goroutine; the others at
@@ -206,5 +211,11 @@ func (s *Source) Lost() (uint64, string) {
 		}
 		total += n
 	}
-	return total, reason
+	switch why := "containerd's namespaces share a container's id, and the cgroup does not tell which it was"; {
+	case s.torn > 0 && total == 0:
+		reason = why
+	case s.torn > 0:
+		reason += "; or " + why
+	}
+	return total + s.torn, reason
 }

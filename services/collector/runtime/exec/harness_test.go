@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firebreak/schemas"
+	"firebreak/services/collector/runtime"
 	"firebreak/services/collector/runtime/exec"
 	"firebreak/services/lab"
 )
@@ -30,6 +31,8 @@ func (t *table) Container(id string) (schemas.Container, *schemas.K8s, bool) {
 	}
 	return c, &schemas.K8s{Pod: &schemas.Pod{UID: "uid-of-" + id}}, true
 }
+
+func (t *table) Named(string) []runtime.Facts { return nil }
 
 func (t *table) put(c schemas.Container) {
 	t.mu.Lock()

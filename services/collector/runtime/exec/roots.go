@@ -13,14 +13,18 @@ import (
 
 // roots remembers on which device each container has its root file system, so
 // that one that a process mounted and made its own root is not taken for it.
-type roots map[string]uint32
+type roots map[place]uint32
+
+// place names a container: namespaces of the runtime may share an id.
+type place struct{ namespace, id string }
 
 const maxRoots = 8192 // a full table is emptied
 
 // of gives the device by the container's first process. Where that cannot be
 // asked, the process's own root has to do.
 func (r roots) of(c *schemas.Container, e *decode.Exec) uint32 {
-	if d, ok := r[c.ID]; ok {
+	at := place{c.Namespace, c.ID}
+	if d, ok := r[at]; ok {
 		return d
 	}
 	d, err := rootOf(c.PID)
@@ -33,7 +37,7 @@ func (r roots) of(c *schemas.Container, e *decode.Exec) uint32 {
 	if len(r) >= maxRoots {
 		clear(r)
 	}
-	r[c.ID] = d
+	r[at] = d
 	return d
 }
 

@@ -117,7 +117,7 @@ func (w *worker) settle(ctx context.Context, e *decode.Exec, last bool) bool {
 		if !last {
 			return false
 		}
-		w.identify.giveUp(e)
+		w.identify.giveUp(e, f.torn)
 	}
 	switch {
 	case f.sure:
@@ -125,11 +125,23 @@ func (w *worker) settle(ctx context.Context, e *decode.Exec, last bool) bool {
 	case f.in.Hex:
 		f.container = schemas.Container{ID: f.in.ID, Cgroup: f.in.Path}
 		w.adopters.note(e, f.in)
+	case f.torn:
+		w.lose(f)
+		return true
 	case !w.c.Host:
 		return true
 	}
 	w.publish(ctx, e, f)
 	return true
+}
+
+// lose counts an exec of which it cannot be told whose it is: to name one of
+// them could halt the wrong container.
+func (w *worker) lose(f found) {
+	w.mu.Lock()
+	w.torn++
+	w.mu.Unlock()
+	w.c.Log.Debug("an exec in one of several containers of the same id", "container", f.in.ID, "cgroup", f.in.Path)
 }
 
 func (w *worker) publish(ctx context.Context, e *decode.Exec, f found) {

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,13 +12,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"firebreak/schemas"
+	"firebreak/services/collector/runtime"
 	"firebreak/services/collector/runtime/exec/decode"
 )
 
 // known is a Lookup of fixed containers; it counts what it was asked.
 type known struct {
 	ids   map[string]string // id → cgroup
+	many  []runtime.Facts   // of ids that namespaces share
 	asked []string
+}
+
+func (k *known) Named(id string) (out []runtime.Facts) {
+	for _, f := range k.many {
+		if f.Container.ID == id {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func (k *known) Container(id string) (schemas.Container, *schemas.K8s, bool) {
@@ -116,6 +128,65 @@ func TestIdentity(t *testing.T) {
 				t.Errorf("waits: %t", waits)
 			}
 		})
+	}
+}
+
+func namesake(namespace, cgroup string, state runtime.State) runtime.Facts {
+	return runtime.Facts{Container: schemas.Container{ID: "web", Namespace: namespace, Cgroup: cgroup}, State: state}
+}
+
+// TestNamesakes: namespaces of the runtime may share an id; the cgroup tells.
+func TestNamesakes(t *testing.T) {
+	const run, end = runtime.Running, runtime.Exited
+	for name, test := range map[string]struct {
+		cgroup string
+		many   []runtime.Facts
+		want   string // namespace; "" for lost
+	}{
+		"first":             {"/a/web", []runtime.Facts{namesake("a", "/a/web", run), namesake("b", "/b/web", run)}, "a"},
+		"second":            {"/b/web", []runtime.Facts{namesake("a", "/a/web", run), namesake("b", "/b/web", run)}, "b"},
+		"further down":      {"/b/web/own", []runtime.Facts{namesake("a", "/a/web", run), namesake("b", "/b/web", run)}, "b"},
+		"one within":        {"/x/a/web", []runtime.Facts{namesake("a", "/a/web", run), namesake("b", "/x/a/web", run)}, "b"},
+		"by elimination":    {"/b/web", []runtime.Facts{namesake("a", "/a/web", run), namesake("b", "", run)}, "b"},
+		"one has ended":     {"/a/web", []runtime.Facts{namesake("a", "/a/web", end), namesake("b", "/a/web", run)}, "b"},
+		"its last words":    {"/a/web", []runtime.Facts{namesake("a", "/a/web", end), namesake("b", "/b/web", run)}, "a"},
+		"neither tells":     {"/c/web", []runtime.Facts{namesake("a", "", run), namesake("b", "s:cri:web", run)}, ""},
+		"both say the same": {"/a/web", []runtime.Facts{namesake("a", "/a/web", run), namesake("b", "/a/web", run)}, ""},
+	} {
+		for _, own := range []bool{true, false} { // a process that has left the container's mounts, too
+			t.Run(name, func(t *testing.T) {
+				r := newRig(t, false)
+				r.known.many = test.many
+				e := inside(test.cgroup, "")
+				if !own {
+					e.MountNS = hostNS
+				}
+				const n = 3
+				for range n {
+					r.handle(t.Context(), e)
+				}
+				for i := range r.waiting {
+					r.waiting[i].until = time.Now()
+				}
+				r.again = time.Time{}
+				r.retry(t.Context())
+				r.handle(t.Context(), e)
+				lost, why := r.Lost()
+				if test.want == "" {
+					if lost != n+1 || len(r.events) > 0 || !strings.Contains(why, "share") {
+						t.Errorf("lost %d (%s), emitted %v", lost, why, r.look())
+					}
+					return
+				}
+				if lost != 0 || len(r.events) != n+1 {
+					t.Fatalf("lost %d, emitted %d", lost, len(r.events))
+				}
+				var got schemas.ProcessEvent
+				if err := json.Unmarshal(r.events[0].Data, &got); err != nil || got.Container.Namespace != test.want {
+					t.Errorf("in %+v, want %s; %v", got.Container, test.want, err)
+				}
+			})
+		}
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"firebreak/schemas"
 	"firebreak/services/responder"
@@ -26,7 +28,7 @@ func (p *Pause) Keep(ctx context.Context, e schemas.Effect) (schemas.Effect, boo
 	}
 	slipped, err := p.slipped(facts, s)
 	if err != nil || len(slipped) == 0 {
-		return e, false, err
+		return came(e, facts, err)
 	}
 	again := s
 	again.Members = slipped
@@ -38,6 +40,23 @@ func (p *Pause) Keep(ctx context.Context, e schemas.Effect) (schemas.Effect, boo
 		return e, false, err
 	}
 	return p.merge(e, s, d)
+}
+
+// came takes back what was missing where it is there by now: a pause that
+// containerd did not answer in time can still have been carried out.
+func came(e schemas.Effect, facts []runtime.Facts, err error) (schemas.Effect, bool, error) {
+	if err != nil || e.Missing == "" {
+		return e, false, err
+	}
+	now := time.Now()
+	if e.HaltedAt == nil {
+		e.HaltedAt = &now
+	}
+	if e.PausedAt == nil && !slices.ContainsFunc(facts, func(f runtime.Facts) bool { return !f.Sandbox && f.Status != runtime.Paused }) {
+		e.PausedAt = &now
+	}
+	e.Missing = ""
+	return e, true, nil
 }
 
 // now gives what of the effect's containers runs.

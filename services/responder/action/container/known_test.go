@@ -2,11 +2,13 @@ package container
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 
 	"firebreak/schemas"
 	"firebreak/services/lab"
+	"firebreak/services/responder"
 	"firebreak/services/responder/action/container/runtime"
 )
 
@@ -43,6 +45,45 @@ func TestHint(t *testing.T) {
 				t.Errorf("%s: a member of another pod", uid)
 			}
 		}
+	}
+}
+
+// TestSameID: the same id in two of containerd's namespaces is two containers.
+func TestSameID(t *testing.T) {
+	l := lab.Temp(t)
+	one := run(t, l, lab.Container{ID: "web", Namespace: "default", Args: counting})
+	two := run(t, l, lab.Container{ID: "web", Namespace: "moby", Args: counting})
+	p := newPause(t, l, nil)
+	f, err := p.runtime.Container(t.Context(), one.Namespace, one.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	knows, err := New(Config{Client: l.Client(), Known: memory{one.ID: f}}) // the other one not yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Pause{p, knows} {
+		for _, r := range []*lab.Running{one, two} {
+			got := membersIn(t, schemas.Effect{Plan: plan(t, p, r, ``)})
+			if len(got) != 1 || got[0].PID != int(r.PID) || got[0].Namespace != r.Namespace {
+				t.Errorf("of %s in %s: %+v", r.ID, r.Namespace, got)
+			}
+		}
+	}
+	nameless := schemas.Target{Kind: "container", ID: "web"}
+	if _, err := p.Plan(t.Context(), nameless, nil); !errors.Is(err, responder.ErrRefused) {
+		t.Errorf("one of two was chosen: %v", err)
+	}
+	e := apply(t, p, plan(t, p, one, ``))
+	halted(t, one)
+	runs(t, two)
+	verify(t, p, e, schemas.KindEnforced)
+	undo(t, p, e)
+	if err := two.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if pl, err := p.Plan(t.Context(), nameless, nil); err != nil || pl.Target.Container.Namespace != one.Namespace {
+		t.Errorf("the only one: %+v, %v", pl.Target, err)
 	}
 }
 

@@ -135,6 +135,15 @@ func TestRuntimeAway(t *testing.T) {
 			}
 			status(t, r, "paused")
 			verify(t, p, e, schemas.KindEnforced)
+			// A pause that was not answered, and carried out nevertheless.
+			e.Missing, e.PausedAt = "containerd did not pause it: no answer", nil
+			e, put, err = p.Keep(t.Context(), e)
+			if !put || err != nil || e.PausedAt == nil || e.Missing != "" {
+				t.Errorf("keep of what has come about: %v, %v, %+v", put, err, e)
+			}
+			if _, put, err = p.Keep(t.Context(), e); put || err != nil {
+				t.Errorf("keep of what holds: %v, %v", put, err)
+			}
 			undo(t, p, e)
 			runs(t, r)
 			clean(t, r)
@@ -299,29 +308,6 @@ func TestCapturing(t *testing.T) {
 			runs(t, r)
 			clean(t, r)
 		})
-	}
-}
-
-func TestProtected(t *testing.T) {
-	l := lab.Temp(t)
-	p := newPause(t, l, nil)
-	opt := churn(t)
-	if err := os.Link(filepath.Join(opt.Source, "churn"), filepath.Join(opt.Source, "nats-server")); err != nil {
-		t.Fatal(err)
-	}
-	spoof := run(t, l, lab.Container{ID: "spoofs-kubelet", Args: []string{"sh", "-c", "cp /opt/churn /tmp/kubelet && exec /tmp/kubelet"}, Mounts: mounts(opt)})
-	server := run(t, l, lab.Container{ID: "nats-server-1", Args: []string{"/opt/nats-server"}, Mounts: mounts(opt)})
-	runs(t, server)
-	if _, err := p.Plan(t.Context(), target(server), nil); !errors.Is(err, responder.ErrRefused) || !strings.Contains(err.Error(), "nats-server") {
-		t.Errorf("%s: %v", server.ID, err)
-	}
-	runs(t, spoof)
-	e := apply(t, p, plan(t, p, spoof, ``))
-	verify(t, p, e, schemas.KindEnforced)
-	undo(t, p, e)
-
-	if reason := p.guard.Find([]int{os.Getppid(), os.Getpid()}); !strings.Contains(reason, "itself") {
-		t.Errorf("our own process: %q", reason)
 	}
 }
 

@@ -57,12 +57,12 @@ func (p *Pause) Plan(ctx context.Context, t schemas.Target, with json.RawMessage
 // resolve gives the facts of the target, and with scope pod of its pod's other
 // containers, as far as they run.
 func (p *Pause) resolve(ctx context.Context, t schemas.Target, scope string) ([]runtime.Facts, error) {
-	if facts, ok := p.remembered(t.ID, scope); ok {
-		return facts, nil
-	}
 	namespace := ""
 	if t.Container != nil {
 		namespace = t.Container.Namespace
+	}
+	if facts, ok := p.remembered(namespace, t.ID, scope); ok {
+		return facts, nil
 	}
 	if facts, ok := p.hinted(ctx, t, namespace, scope); ok {
 		return facts, nil
@@ -108,17 +108,18 @@ func (p *Pause) pod(ctx context.Context, namespace, uid string) ([]runtime.Facts
 // remembered gives what Known says, where the kernel confirms it: each process
 // is in a cgroup with its container's id, and the pod's cgroup has no child
 // with processes that Known does not know.
-func (p *Pause) remembered(id, scope string) ([]runtime.Facts, bool) {
+func (p *Pause) remembered(namespace, id, scope string) ([]runtime.Facts, bool) {
 	if p.known == nil {
 		return nil, false
 	}
 	f, ok := p.known.Container(id)
-	if !ok || !alive(f) {
-		return nil, false
+	if !ok || !alive(f) || namespace != "" && f.Namespace != namespace {
+		return nil, false // another one of that id is known, this one not yet
 	}
 	facts := []runtime.Facts{f}
 	if scope == scopePod && f.PodUID != "" {
-		facts = p.known.Pod(f.PodUID)
+		other := func(o runtime.Facts) bool { return o.Namespace != f.Namespace }
+		facts = slices.DeleteFunc(p.known.Pod(f.PodUID), other)
 	}
 	found := false
 	var parent halt.Cgroup
@@ -271,7 +272,7 @@ func (p *Pause) refuse(members []Member) error {
 		if err != nil {
 			return kernelError(m, err)
 		}
-		if reason := p.guard.Find(pids); reason != "" {
+		if reason := p.guard.Find(m.PID, pids); reason != "" {
 			err := fmt.Errorf("%s: %s: %w: %s", Name, m.label(), responder.ErrRefused, reason)
 			return responder.WithRemedy(err, "contain it by other means, such as the network, or stop it by hand")
 		}

@@ -49,8 +49,11 @@ func (h how) words() string {
 // runtimeError gives containerd's error its class.
 func runtimeError(what string, err error) error {
 	class := responder.ErrTransient
-	if errors.Is(err, runtime.ErrGone) {
+	switch {
+	case errors.Is(err, runtime.ErrGone):
 		class = responder.ErrGone
+	case errors.Is(err, runtime.ErrAmbiguous):
+		class = responder.ErrRefused
 	}
 	err = fmt.Errorf("%s: container %s: %w: %w", Name, what, class, err)
 	if errors.Is(err, runtime.ErrUnreachable) {

@@ -88,7 +88,7 @@ func (c *Capture) spared(s state) string {
 	if err != nil {
 		return "" // it is asked again when it is paused
 	}
-	return c.guard.Find(pids)
+	return c.guard.Find(s.PID, pids)
 }
 
 // procs lists the container's processes, in whichever of its cgroups they are.
@@ -141,8 +141,11 @@ func (s state) label() string {
 // runtimeError gives containerd's error its class.
 func runtimeError(id string, err error) error {
 	class := responder.ErrTransient
-	if errors.Is(err, runtime.ErrGone) {
+	switch {
+	case errors.Is(err, runtime.ErrGone):
 		class = responder.ErrGone
+	case errors.Is(err, runtime.ErrAmbiguous):
+		class = responder.ErrRefused
 	}
 	err = fmt.Errorf("%s: container %s: %w: %w", Name, id, class, err)
 	if errors.Is(err, runtime.ErrUnreachable) {

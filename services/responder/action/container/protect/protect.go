@@ -2,21 +2,24 @@
 // without which nothing could be released again.
 //
 // A name alone proves nothing, for an intruder could call his program kubelet
-// and be spared. So a file that lies in the container's writable layer or in
-// memory is never taken for one of these; one that came with the image is.
+// and be spared. So a container's program counts only where it is proved to have
+// come with the container's image; what lies in its writable layer, in a volume,
+// in memory or in a file system of its own making never does. A program in the
+// host's own mounts is what its name says. Where nothing can be proved, the
+// container can be halted.
+//
+// Nothing here asks a file system that the container may serve itself, and
+// could leave waiting for ever.
 //
 // Start with [New] and [Guard.Find].
 package protect
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,35 +32,41 @@ func Names() []string {
 // Guard knows what is protected.
 type Guard struct {
 	names []string
-	self  os.FileInfo // our own program, in whatever process
+	self  file // our own program, in whatever process
 	pid   int
 }
 
 // New makes a guard for programs of those names and for our own.
 func New(names []string) (*Guard, error) {
-	self, err := os.Stat("/proc/self/exe")
+	self, err := look(unix.AT_FDCWD, "/proc/self/exe")
 	if err != nil {
 		return nil, fmt.Errorf("protect: our own program: %w", err)
 	}
 	return &Guard{names: names, self: self, pid: os.Getpid()}, nil
 }
 
-// Find gives the reason why one of the processes must not be halted, or "".
-func (g *Guard) Find(pids []int) string {
+// Find gives the reason why one of a container's processes must not be halted,
+// or "". The container's first process leads to its image.
+func (g *Guard) Find(first int, pids []int) string {
+	if slices.Contains(pids, g.pid) {
+		return fmt.Sprintf("it holds this responder itself (pid %d)", g.pid)
+	}
+	var image layers
 	for _, pid := range pids {
-		if pid == g.pid {
-			return fmt.Sprintf("it holds this responder itself (pid %d)", pid)
-		}
 		dir, exe := program(pid)
 		if exe == "" {
 			continue // a kernel thread, or ended meanwhile
 		}
-		name := filepath.Base(exe)
-		if slices.Contains(g.names, name) && genuine(dir, exe) {
-			return fmt.Sprintf("it holds %s (pid %d, %s)", name, pid, exe)
+		is, err := look(unix.AT_FDCWD, dir+"/exe")
+		if err != nil {
+			continue
 		}
-		if info, err := os.Stat(dir + "/exe"); err == nil && os.SameFile(info, g.self) {
+		if is == g.self {
 			return fmt.Sprintf("it holds a process of Firebreak (pid %d)", pid)
+		}
+		name := filepath.Base(exe)
+		if slices.Contains(g.names, name) && (onHost(dir) || image.of(first).have(exe, is)) {
+			return fmt.Sprintf("it holds %s (pid %d, %s)", name, pid, exe)
 		}
 	}
 	return ""
@@ -83,42 +92,4 @@ func program(pid int) (dir, exe string) {
 		}
 	}
 	return dir, ""
-}
-
-// genuine says that the program can have come with the image.
-func genuine(dir, exe string) bool {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir+"/exe", &st); err != nil {
-		return !errors.Is(err, unix.ENOENT)
-	}
-	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC || strings.HasSuffix(exe, " (deleted)") {
-		return false
-	}
-	upper := upperDir(dir)
-	if upper == "" {
-		return true // no writable layer to look into
-	}
-	_, err := os.Lstat(filepath.Join(upper, exe))
-	return errors.Is(err, fs.ErrNotExist)
-}
-
-// upperDir is the writable layer of a process's root, when that is an overlay.
-func upperDir(dir string) string {
-	b, err := os.ReadFile(dir + "/mountinfo") //nolint:gosec // a path of our own making
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(b)) {
-		before, after, ok := strings.Cut(strings.TrimSpace(line), " - ")
-		f, g := strings.Fields(before), strings.Fields(after)
-		if !ok || len(f) < 5 || f[4] != "/" || len(g) < 3 || g[0] != "overlay" {
-			continue
-		}
-		for o := range strings.SplitSeq(g[2], ",") {
-			if dir, ok := strings.CutPrefix(o, "upperdir="); ok {
-				return dir
-			}
-		}
-	}
-	return ""
 }

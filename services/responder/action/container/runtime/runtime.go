@@ -51,6 +51,7 @@ const (
 var (
 	ErrGone        = errors.New("containerd knows no such container or task")
 	ErrUnreachable = errors.New("containerd does not answer")
+	ErrAmbiguous   = errors.New("more than one of containerd's namespaces has it")
 )
 
 // Containerd is one containerd.
@@ -67,18 +68,47 @@ func New(client *containerd.Client, spaces ...string) *Containerd {
 }
 
 // Container gives the facts of a container. An empty namespace means that all
-// configured ones are searched.
+// configured ones are searched, and that it must be in one of them alone.
 func (c *Containerd) Container(ctx context.Context, namespace, id string) (Facts, error) {
 	if namespace != "" {
 		return c.container(ctx, namespace, id)
 	}
-	for _, ns := range c.namespaces {
-		f, err := c.container(ctx, ns, id)
-		if !errors.Is(err, ErrGone) {
-			return f, err
+	found := make([]Facts, len(c.namespaces))
+	errs := make([]error, len(c.namespaces))
+	var wg sync.WaitGroup
+	for i, ns := range c.namespaces {
+		wg.Go(func() { found[i], errs[i] = c.container(ctx, ns, id) })
+	}
+	wg.Wait()
+	return only(id, c.namespaces, found, errs)
+}
+
+// only gives the one container that was found. One that runs goes before others
+// of its id that do not; of two that run, neither is taken for the other.
+func only(id string, spaces []string, found []Facts, errs []error) (Facts, error) {
+	var all, run []Facts
+	for i, f := range found {
+		switch {
+		case errors.Is(errs[i], ErrGone):
+		case errs[i] != nil:
+			return Facts{}, errs[i]
+		default:
+			all = append(all, f)
+			if f.Status != "" && f.Status != Stopped {
+				run = append(run, f)
+			}
 		}
 	}
-	return Facts{}, fmt.Errorf("container %s in the namespaces %q: %w", id, c.namespaces, ErrGone)
+	switch {
+	case len(all) == 0:
+		return Facts{}, fmt.Errorf("container %s in the namespaces %q: %w", id, spaces, ErrGone)
+	case len(run) > 1:
+		return Facts{}, fmt.Errorf("container %s: %w: %s and %s", id, ErrAmbiguous, run[0].Namespace, run[1].Namespace)
+	case len(run) == 1:
+		return run[0], nil
+	default:
+		return all[0], nil
+	}
 }
 
 // container asks for both halves at once: each is a turn to another process.
