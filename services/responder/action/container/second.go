@@ -59,10 +59,17 @@ func (p *Pause) pauseBySide(ctx context.Context, a *attempt) {
 	}
 	pausing.Wait()
 	a.paused, a.gone, a.pauseErr = paused, gone, err
-	if a.halted.IsZero() && a.paused.IsZero() && !a.gone {
-		if p.awaitHalt(ctx, a, rest); !a.halted.IsZero() {
-			a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
-		}
+	if !a.paused.IsZero() || a.gone {
+		return
+	}
+	// The runtime may have looked while a thread was taking its process over by
+	// executing a program: the first thread is a zombie then, and the container
+	// for the runtime not running. At rest that is over.
+	if a.halted.IsZero() {
+		p.awaitHalt(ctx, a, rest)
+	}
+	if !a.halted.IsZero() {
+		a.paused, a.gone, a.pauseErr = p.pauseTask(ctx, a.m)
 	}
 }
 
