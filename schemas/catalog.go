@@ -1,33 +1,19 @@
 package schemas
 
-// Event types of the runtime arena.
-const (
-	ContainerObserved = "firebreak.runtime.container.observed" // was there when the collector looked
-	ContainerStarted  = "firebreak.runtime.container.started"
-	ContainerExited   = "firebreak.runtime.container.exited"
-	ContainerOOM      = "firebreak.runtime.container.oom"
-	ContainerPaused   = "firebreak.runtime.container.paused"
-	ContainerResumed  = "firebreak.runtime.container.resumed"
-	ContainerUsage    = "firebreak.runtime.container.usage"
-	ExecStarted       = "firebreak.runtime.exec.started" // a process was put into a container through its runtime
-	ProcessStarted    = "firebreak.runtime.process.started"
-)
-
-// Event types of our own housekeeping.
-const (
-	Heartbeat        = "firebreak.system.heartbeat"         // a source lives
-	SourceLost       = "firebreak.system.source.lost"       // a source broke off or fell silent
-	EventsLost       = "firebreak.system.events.lost"       // counted losses between the kernel and the log
-	EventsSuppressed = "firebreak.system.events.suppressed" // one container was too noisy
-	LogGap           = "firebreak.system.log.gap"           // a reader came too late: the log had let events go
-	PlaybooksChanged = "firebreak.system.playbooks.changed"
-	GroupArmed       = "firebreak.system.group.armed"      // a group may open an incident again before its `once` ends
-	GroupSuppressed  = "firebreak.system.group.suppressed" // a person asked for quiet
-)
+import "strings"
 
 // Catalog lists every event type with an example of its data; the JSON
 // Schemas and the type check of conditions are made from it.
 var Catalog = []CatalogEntry{
+	{ImagePushed, "An image was pushed to a registry", ImageEvent{}},
+	{ImagePulled, "An image was pulled from a registry", ImageEvent{}},
+	{ImageDeleted, "An image or a tag was deleted from a registry", ImageEvent{}},
+	{TagMoved, "A tag names another image than before", TagEvent{}},
+	{ImageScanned, "An image was scanned for vulnerabilities", ScanEvent{}},
+	{ImageVerified, "The signatures of an image were looked at", SignatureEvent{}},
+	{ImageAssessed, "What an image brings along was looked at", AssessmentEvent{}},
+	{SourceUntrusted, "An image comes from a registry that is not trusted", UntrustedEvent{}},
+
 	{ContainerObserved, "A container that was already running when the collector looked", ContainerEvent{}},
 	{ContainerStarted, "A container was started", ContainerEvent{}},
 	{ContainerExited, "A container ended", ContainerEvent{}},
@@ -37,11 +23,49 @@ var Catalog = []CatalogEntry{
 	{ContainerUsage, "What a container uses, sampled every 10 s", ContainerEvent{}},
 	{ExecStarted, "A process was put into a running container through its runtime", ProcessEvent{}},
 	{ProcessStarted, "A process executed a program", ProcessEvent{}},
+	{ConnectionOpened, "A process opened a connection", ConnectionEvent{}},
+
+	{HostProcessStarted, "A process outside any container executed a program", ProcessEvent{}},
+	{FileChanged, "A watched file of a host was changed", FileEvent{}},
+	{LoginSucceeded, "Somebody logged in to a host", LoginEvent{}},
+	{LoginFailed, "Somebody failed to log in to a host", LoginEvent{}},
+	{ModuleLoaded, "A kernel module was loaded", ModuleEvent{}},
+	{ContainerRogue, "A container runs that no orchestrator knows", ContainerEvent{}},
+	{ConfigDrifted, "A host's setting is not what its baseline says", ConfigEvent{}},
+	{PackageVulnerable, "A package installed on a host has a known vulnerability", PackageEvent{}},
+
+	{PodObserved, "A pod that was there when the collector looked", PodEvent{}},
+	{PodStarted, "A pod was started", PodEvent{}},
+	{PodChanged, "A pod was changed", PodEvent{}},
+	{PodDeleted, "A pod was deleted", PodEvent{}},
+	{APICalled, "Somebody called the Kubernetes API", AuditEvent{}},
+	{RBACChanged, "A role or a binding was changed", RBACEvent{}},
+	{ServiceExposed, "A service was made reachable from outside its cluster", ServiceEvent{}},
+	{WorkloadChanged, "A workload was changed", WorkloadEvent{}},
+	{PolicyChanged, "A policy of the cluster was changed", PolicyEvent{}},
+
+	{FalcoRule, "A rule of Falco matched", FalcoEvent{}},
+	{TetragonEvent, "Tetragon told of something that has no type of ours", TetragonData{}},
+	{HarborPushed, "Harbor: an artifact was pushed", HarborEvent{}},
+	{HarborPulled, "Harbor: an artifact was pulled", HarborEvent{}},
+	{HarborDeleted, "Harbor: an artifact was deleted", HarborEvent{}},
+	{HarborScanCompleted, "Harbor: a scan is complete", HarborEvent{}},
+	{HarborScanFailed, "Harbor: a scan failed", HarborEvent{}},
+	{HarborScanStopped, "Harbor: a scan was stopped", HarborEvent{}},
+	{HarborQuotaExceeded, "Harbor: a project's quota is exceeded", HarborEvent{}},
+	{HarborQuotaNear, "Harbor: a project's quota is nearly used up", HarborEvent{}},
+	{HarborReplicated, "Harbor: a replication's status changed", HarborEvent{}},
+	{HarborRetained, "Harbor: a retention task is finished", HarborEvent{}},
+
 	{Heartbeat, "A source is alive", SourceEvent{}},
+	{Tick, "Time goes on", TickEvent{}},
 	{SourceLost, "A source broke off or fell silent", SourceEvent{}},
 	{EventsLost, "Events were lost before they could be stored", LossEvent{}},
 	{EventsSuppressed, "Events of one noisy container were left out", LossEvent{}},
+	{EventsRefused, "What came was no event that could be taken", RefusedEvent{}},
 	{LogGap, "A reader of the log came too late for some of it", GapEvent{}},
+	{WindowOverflowed, "A playbook had too many groups at once", OverflowEvent{}},
+	{MatchUnknown, "Whether something failed to come cannot be told", UnknownEvent{}},
 	{PlaybooksChanged, "Another set of playbooks is in force", PlaybooksEvent{}},
 	{GroupArmed, "A group of a playbook is armed again", GroupEvent{}},
 	{GroupSuppressed, "A group of a playbook is left alone for a time", GroupEvent{}},
@@ -54,62 +78,6 @@ type CatalogEntry struct {
 	Data    any // zero value of the Go type of its data
 }
 
-// ContainerEvent is the data of runtime.container.*.
-type ContainerEvent struct {
-	Host      *Host      `json:"host"`
-	K8s       *K8s       `json:"k8s,omitempty"`
-	Container *Container `json:"container"`
-}
-
-// ProcessEvent is the data of runtime.process.started and runtime.exec.started.
-// A process outside any container carries no container block.
-type ProcessEvent struct {
-	Host      *Host      `json:"host"`
-	K8s       *K8s       `json:"k8s,omitempty"`
-	Container *Container `json:"container,omitempty"`
-	Process   *Process   `json:"process"`
-	User      *User      `json:"user,omitempty"`
-}
-
-// SourceEvent is the data of system.heartbeat and system.source.lost.
-type SourceEvent struct {
-	Host   *Host  `json:"host"`
-	Source string `json:"source" jsonschema:"description=Which source: containerd or exec or usage"`
-	Detail string `json:"detail,omitempty" jsonschema:"description=How the source works, or why it was lost"`
-}
-
-// LossEvent is the data of system.events.lost and system.events.suppressed.
-type LossEvent struct {
-	Host      *Host      `json:"host"`
-	Source    string     `json:"source"`
-	Container *Container `json:"container,omitempty"`
-	Count     uint64     `json:"count"`
-	Reason    string     `json:"reason"`
-}
-
-// GapEvent is the data of system.log.gap: sequences From to To are gone.
-type GapEvent struct {
-	Reader string `json:"reader"`
-	From   uint64 `json:"from"`
-	To     uint64 `json:"to"`
-}
-
-// PlaybooksEvent is the data of system.playbooks.changed.
-type PlaybooksEvent struct {
-	Digest  string   `json:"digest" jsonschema:"description=SHA-256 of the set: of names and contents and modes"`
-	Names   []string `json:"names"`
-	Content string   `json:"content,omitempty" jsonschema:"description=Digest in BLOBS of the set's sources: a JSON object from each file's name to its text"`
-}
-
-// GroupEvent is the data of system.group.armed and system.group.suppressed.
-type GroupEvent struct {
-	Playbook string `json:"playbook"`
-	Group    string `json:"group"`
-	Incident string `json:"incident,omitempty"`
-	Until    string `json:"until,omitempty" jsonschema:"format=date-time"`
-	Reason   string `json:"reason,omitempty"`
-}
-
 // Schema gives the catalog's entry of a type, and false for types it does not know.
 func Schema(typ string) (CatalogEntry, bool) {
 	for _, e := range Catalog {
@@ -119,3 +87,17 @@ func Schema(typ string) (CatalogEntry, bool) {
 	}
 	return CatalogEntry{}, false
 }
+
+// FullType gives the full type of what playbooks write: ours come without the
+// prefix, those of others as they are. False when the catalog knows neither.
+func FullType(short string) (string, bool) {
+	for _, full := range []string{Prefix + short, short} {
+		if _, known := Schema(full); known && (full != short || !strings.HasPrefix(short, Prefix)) {
+			return full, true
+		}
+	}
+	return "", false
+}
+
+// ShortType is a type as playbooks write it.
+func ShortType(full string) string { return strings.TrimPrefix(full, Prefix) }

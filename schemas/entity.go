@@ -11,6 +11,8 @@ type Entities struct {
 	Container *Container `json:"container,omitempty"`
 	Process   *Process   `json:"process,omitempty"`
 	User      *User      `json:"user,omitempty"`
+	Image     *Image     `json:"image,omitempty"`
+	Registry  *Registry  `json:"registry,omitempty"`
 }
 
 // Host is the machine the event happened on.
@@ -23,6 +25,14 @@ type K8s struct {
 	Namespace *Namespace    `json:"namespace,omitempty"`
 	Pod       *Pod          `json:"pod,omitempty"`
 	Container *K8sContainer `json:"container,omitempty"`
+
+	ServiceAccount *ServiceAccount `json:"service_account,omitempty" jsonschema:"description=The pod's"`
+	Cluster        *Cluster        `json:"cluster,omitempty"`
+}
+
+// Cluster is a Kubernetes cluster.
+type Cluster struct {
+	Name string `json:"name"`
 }
 
 // Namespace is a Kubernetes namespace.
@@ -110,10 +120,11 @@ type Parent struct {
 	Executable *Executable `json:"executable,omitempty"`
 }
 
-// User is who a process runs as.
+// User is who a process runs as, or who did something.
 type User struct {
-	ID   string `json:"id" jsonschema:"description=Numeric user id in the host's user namespace as text (user.id)"`
-	Name string `json:"name,omitempty"`
+	ID     string   `json:"id,omitempty" jsonschema:"description=Numeric user id in the host's user namespace as text; the uid of a user of Kubernetes (user.id)"`
+	Name   string   `json:"name,omitempty"`
+	Groups []string `json:"groups,omitempty"`
 }
 
 // Item is one entry of the inventory: what some owner saw running, and when.

@@ -74,7 +74,7 @@ func FromCloudEvent(ce cloudevents.Event) (Event, error) {
 }
 
 // ShortType is the type as playbooks write it: ours without the prefix.
-func (e Event) ShortType() string { return strings.TrimPrefix(e.Type, Prefix) }
+func (e Event) ShortType() string { return ShortType(e.Type) }
 
 // Arena is the first word of the short type ("runtime", "system", …), or
 // "foreign" for types that are not ours.

@@ -18,6 +18,10 @@ var at = time.Date(2026, 11, 26, 12, 0, 0, 123456789, time.UTC)
 func example(t *testing.T, typ reflect.Type, whole bool, tag string) reflect.Value {
 	t.Helper()
 	v := reflect.New(typ).Elem()
+	if typ == reflect.TypeFor[time.Time]() {
+		v.Set(reflect.ValueOf(at))
+		return v
+	}
 	switch typ.Kind() {
 	case reflect.Pointer:
 		v.Set(example(t, typ.Elem(), whole, "").Addr())
@@ -40,6 +44,8 @@ func example(t *testing.T, typ reflect.Type, whole bool, tag string) reflect.Val
 		v.SetBool(true)
 	case reflect.Float64:
 		v.SetFloat(0.5)
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(map[string]any{"any": "thing"}))
 	default:
 		switch {
 		case v.CanInt():

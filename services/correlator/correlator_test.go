@@ -30,7 +30,7 @@ func set(t *testing.T, digest, program string) *playbook.Set {
 		t.Fatal(err)
 	}
 	return &playbook.Set{Digest: digest, Playbooks: []*playbook.Playbook{{
-		Name: "p", Severity: "high", Once: time.Hour, By: []playbook.By{{Path: []string{"container", "id"}}},
+		Name: "p", Severity: "high", Once: time.Hour, Match: playbook.Match{Op: playbook.OpAny, Of: []int{0}, Until: -1, By: [][][]string{{{"container", "id"}}}},
 		Signals: []playbook.Signal{{Name: "start", Type: schemas.ProcessStarted, When: when}},
 		Guard:   schemas.Guard{Mode: "enforce"}, Steps: []schemas.Step{{ID: "pause", Do: "container.pause"}},
 	}}}

@@ -73,11 +73,11 @@ func TestLoad(t *testing.T) {
 	}
 	want := &playbook.Playbook{
 		Name: "miner", Summary: "A miner", Arena: "runtime", Severity: "critical", Attack: []string{"T1496.001"}, File: "miner.yaml",
-		Signals: []playbook.Signal{{Name: "start", Type: schemas.ProcessStarted}},
-		By: []playbook.By{
-			{Path: []string{"container", "id"}},
-			{Path: []string{"k8s", "pod", "labels", "app.kubernetes.io/name"}},
-		},
+		Signals: []playbook.Signal{{Name: "start", Type: schemas.ProcessStarted, Types: []string{schemas.ProcessStarted}}},
+		Match: playbook.Match{Op: playbook.OpAny, Of: []int{0}, Until: -1, By: [][][]string{{
+			{"container", "id"},
+			{"k8s", "pod", "labels", "app.kubernetes.io/name"},
+		}}},
 		Once: time.Hour,
 		Guard: schemas.Guard{
 			Mode: "enforce", Except: `has(k8s.namespace.name) && k8s.namespace.name == "kube-system"`,
@@ -118,8 +118,8 @@ func TestDefaults(t *testing.T) {
 	if got := p.Steps[0].OnExpire; got != "release" {
 		t.Errorf("onExpire of a playbook of low severity is %q, want release", got)
 	}
-	if p.By != nil || p.Once != 0 {
-		t.Errorf("by %v, once %v: want none", p.By, p.Once)
+	if p.Match.Grouped() || p.Once != 0 {
+		t.Errorf("by %v, once %v: want none", p.Match.By, p.Once)
 	}
 }
 

@@ -21,23 +21,56 @@ type Playbook struct {
 	Arena    string // registry | runtime | host | cluster
 	Severity string // low | medium | high | critical
 	Attack   []string
-	Signals  []Signal
-	By       []By          // the fields that make a group; none: each event is its own
+	Matrix   []string      // ids of the Microsoft threat matrix for Kubernetes
+	Signals  []Signal      // by their order in `on`
+	Match    Match         // what opens an incident; of one signal alone: OpAny of it
 	Once     time.Duration // one incident per group in that time; zero: every match
 	Guard    schemas.Guard // with the mode that holds, the library's cap included
 	Steps    []schemas.Step
 	File     string // name of the source it came from
 }
 
-// Signal is one kind of event that a playbook waits for.
+// Signal is what a playbook waits for: one kind of event, or a match of other
+// signals.
 type Signal struct {
-	Name string
-	Type string        // the full CloudEvents type
-	When *expr.Program // nil: always
+	Name  string
+	Type  string        // the full CloudEvents type; "" of a match
+	When  *expr.Program // nil: always; of an event alone
+	Match *Match        // nil of an event
+	Types []string      // the full types that the event which stands for it can have
 }
 
-// By is one field of the group's key.
-type By struct {
-	Signal string   // whose field it is; "" when the field is that of every signal
-	Path   []string // members from the event's data inward
+// Op is how a match joins its operands.
+type Op string
+
+// The operators. Each match is completed by one event, which stands for it
+// outside: its time and its fields are those of the match.
+const (
+	OpAny      Op = "any"      // one of them
+	OpAll      Op = "all"      // each of them, in any order
+	OpSequence Op = "sequence" // each of them, in that order
+	OpCount    Op = "count"    // one of them so many times
+	OpDistinct Op = "distinct" // one of them with so many values of a field
+	OpAbsent   Op = "absent"   // the first, and then not the second
+	OpBaseline Op = "baseline" // one of them with a value far above what it was
+)
+
+// Match joins signals.
+type Match struct {
+	Op      Op
+	Of      []int         // the operands, as indexes of Playbook.Signals; of OpAbsent: after, expect
+	Until   int           // of OpSequence: the signal that breaks it off; -1 for none
+	AtLeast int           // of OpCount and OpDistinct
+	Field   []string      // of OpDistinct and OpBaseline: members from the event's data inward
+	Factor  float64       // of OpBaseline
+	Over    time.Duration // of OpBaseline: how far back the history reaches
+	Within  time.Duration // zero of OpAny and OpBaseline
+
+	// By holds, for each of Of and then for Until, the fields whose values make
+	// the group: as many for each, members from the event's data inward. Empty:
+	// every event is a group of its own.
+	By [][][]string
 }
+
+// Grouped says whether the match has groups.
+func (m Match) Grouped() bool { return len(m.By) > 0 && len(m.By[0]) > 0 }

@@ -37,7 +37,8 @@ func (c *check) signals(p *Playbook) {
 			c.errorf(s.Name.At, "write a playbook for each of them",
 				"a second signal needs an operator that joins it (all, any, sequence …), and those are not yet known to this version")
 		}
-		one := Signal{Name: s.Name.Value, Type: schemas.Prefix + s.Type.Value}
+		full, _ := schemas.FullType(s.Type.Value)
+		one := Signal{Name: s.Name.Value, Type: full, Types: []string{full}}
 		if s.Type.Value != "" && c.eventType(s.Type) && s.When != nil && s.When.Value != "" {
 			one.When = c.condition(*s.When, one.Type)
 		}
@@ -47,7 +48,7 @@ func (c *check) signals(p *Playbook) {
 
 // eventType checks that there is such a type of event.
 func (c *check) eventType(text document.Text) bool {
-	if _, known := schemas.Schema(schemas.Prefix + text.Value); known {
+	if _, known := schemas.FullType(text.Value); known {
 		return true
 	}
 	if short, ours := strings.CutPrefix(text.Value, schemas.Prefix); ours {
@@ -68,6 +69,11 @@ func (c *check) eventType(text document.Text) bool {
 
 // group reads match.by and once.
 func (c *check) group(p *Playbook) {
+	p.Match = Match{Op: OpAny, Until: -1}
+	for n := range p.Signals {
+		p.Match.Of = append(p.Match.Of, n)
+		p.Match.By = append(p.Match.By, nil)
+	}
 	if m := c.doc.Match; m != nil && m.By != nil {
 		for _, f := range m.By.Fields {
 			c.by(p, f)
@@ -77,7 +83,7 @@ func (c *check) group(p *Playbook) {
 		return
 	}
 	p.Once = c.doc.Once.Value
-	if len(p.By) == 0 {
+	if !p.Match.Grouped() {
 		c.errorf(c.doc.Once.At, "add match: {by: container.id} or take once out",
 			"once without match.by: every event is a group of its own, so there is nothing to do once")
 	}
@@ -87,21 +93,16 @@ func (c *check) by(p *Playbook, f document.ByField) {
 	if f.Field.Value == "" {
 		return
 	}
-	b := By{}
-	if f.Signal != nil {
-		b.Signal = f.Signal.Value
-		if !slices.ContainsFunc(p.Signals, func(s Signal) bool { return s.Name == b.Signal }) {
-			c.errorf(f.Signal.At, "", "match.by speaks of the signal %q, which `on` does not have", b.Signal)
-			return
-		}
+	if f.Signal != nil && !slices.ContainsFunc(p.Signals, func(s Signal) bool { return s.Name == f.Signal.Value }) {
+		c.errorf(f.Signal.At, "", "match.by speaks of the signal %q, which `on` does not have", f.Signal.Value)
+		return
 	}
-	for _, s := range p.Signals {
-		if _, known := schemas.Schema(s.Type); !known || b.Signal != "" && b.Signal != s.Name {
+	for n, s := range p.Signals {
+		if _, known := schemas.Schema(s.Type); !known || f.Signal != nil && f.Signal.Value != s.Name {
 			continue
 		}
 		path, err := expr.Field(f.Field.Value, s.Type)
 		c.problems(f.Field, err)
-		b.Path = path
+		p.Match.By[n] = append(p.Match.By[n], path)
 	}
-	p.By = append(p.By, b)
 }

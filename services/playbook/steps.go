@@ -179,10 +179,13 @@ func (p *Playbook) present(s Signal) []string {
 	if s.When != nil {
 		fields = slices.Clone(s.When.Present())
 	}
-	for _, b := range p.By {
-		if b.Signal == "" || b.Signal == s.Name {
-			for n := range b.Path {
-				fields = append(fields, strings.Join(b.Path[:n+1], "."))
+	for n, of := range p.Match.Of {
+		if p.Signals[of].Name != s.Name {
+			continue
+		}
+		for _, path := range p.Match.By[n] {
+			for end := range path {
+				fields = append(fields, strings.Join(path[:end+1], "."))
 			}
 		}
 	}

@@ -34,9 +34,11 @@ func miner(t fataler, name, program string, once time.Duration, by ...string) *p
 		Guard:   schemas.Guard{Mode: "enforce"},
 		Steps:   []schemas.Step{{ID: "pause", Do: "container.pause"}},
 	}
+	var paths [][]string
 	for _, path := range by {
-		p.By = append(p.By, playbook.By{Path: strings.Split(path, ".")})
+		paths = append(paths, strings.Split(path, "."))
 	}
+	p.Match = playbook.Match{Op: playbook.OpAny, Of: []int{0}, Until: -1, By: [][][]string{paths}}
 	return p
 }
 

@@ -31,7 +31,7 @@ func (e *Engine) match(r rule, ev schemas.Event, at time.Time, data map[string]a
 	}
 	r.stats.Matched++
 	m := match{rule: r, ev: ev, at: at, group: group, key: key, data: data}
-	if len(r.playbook.By) == 0 || r.playbook.Once <= 0 {
+	if !r.playbook.Match.Grouped() || r.playbook.Once <= 0 {
 		return append(out, e.open(m))
 	}
 	return e.once(m, out)
@@ -80,21 +80,23 @@ func (e *Engine) open(m match) Opened {
 // groupOf gives the group's key as text and by field. A field that is absent
 // is an error: an event that cannot be told apart belongs to no group.
 func groupOf(p *playbook.Playbook, signal string, data map[string]any) (string, map[string]any, error) {
-	if len(p.By) == 0 {
+	if !p.Match.Grouped() {
 		return "", nil, nil
 	}
-	key := make(map[string]any, len(p.By))
-	values := make([]any, 0, len(p.By))
-	for _, by := range p.By {
-		if by.Signal != "" && by.Signal != signal {
+	key := map[string]any{}
+	var values []any
+	for n, of := range p.Match.Of {
+		if p.Signals[of].Name != signal {
 			continue
 		}
-		v, ok := lookUp(data, by.Path)
-		if !ok {
-			return "", nil, fmt.Errorf("by: field %s: %w", strings.Join(by.Path, "."), expr.ErrAbsent)
+		for _, path := range p.Match.By[n] {
+			v, ok := lookUp(data, path)
+			if !ok {
+				return "", nil, fmt.Errorf("by: field %s: %w", strings.Join(path, "."), expr.ErrAbsent)
+			}
+			key[strings.Join(path, ".")] = v
+			values = append(values, v)
 		}
-		key[strings.Join(by.Path, ".")] = v
-		values = append(values, v)
 	}
 	group, err := text(values)
 	return group, key, err
