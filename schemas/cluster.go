@@ -156,6 +156,7 @@ type RBAC struct {
 	RoleRef   *RoleRef      `json:"role_ref,omitempty" jsonschema:"description=Of a binding"`
 	Subjects  []RBACSubject `json:"subjects,omitempty" jsonschema:"description=Of a binding"`
 	System    bool          `json:"system,omitempty" jsonschema:"description=True for what Kubernetes itself brings: names that begin with system: and cluster-admin and admin and edit and view"`
+	Cut       bool          `json:"cut,omitempty" jsonschema:"description=True when there are more rules or subjects than are listed"`
 }
 
 // RBACRule is one rule of a role.

@@ -34,6 +34,9 @@ type Event struct {
 // ErrInvalid is wrapped by every error about malformed events and records.
 var ErrInvalid = errors.New("invalid")
 
+// ErrAbsent is wrapped where what was asked for by its name or place is not there.
+var ErrAbsent = errors.New("not there")
+
 // NewEvent makes an event whose data is the JSON of data.
 func NewEvent(typ, source, id, subject string, at time.Time, data any) (Event, error) {
 	raw, err := json.Marshal(data)

@@ -11,6 +11,7 @@ const (
 	HarborPushed        = "harbor.artifact.pushed"
 	HarborPulled        = "harbor.artifact.pulled"
 	HarborDeleted       = "harbor.artifact.deleted"
+	HarborTagged        = "harbor.tag.created" // of newer Harbors
 	HarborScanCompleted = "harbor.scan.completed"
 	HarborScanFailed    = "harbor.scan.failed"
 	HarborScanStopped   = "harbor.scan.stopped"
@@ -22,18 +23,33 @@ const (
 
 // FalcoEvent is the data of falco.rule.output.v1.
 type FalcoEvent struct {
-	Host      *Host      `json:"host,omitempty"`
-	K8s       *K8s       `json:"k8s,omitempty"`
-	Container *Container `json:"container,omitempty"`
-	Process   *Process   `json:"process,omitempty"`
-	User      *User      `json:"user,omitempty"`
-	Falco     *Falco     `json:"falco"`
+	Host      *Host           `json:"host,omitempty"`
+	K8s       *K8s            `json:"k8s,omitempty"`
+	Container *Container      `json:"container,omitempty"`
+	Process   *ForeignProcess `json:"process,omitempty"`
+	User      *User           `json:"user,omitempty"`
+	Falco     *Falco          `json:"falco"`
+}
+
+// ForeignProcess is a process as a tool tells of it that may leave out the pid.
+type ForeignProcess struct {
+	PID         int            `json:"pid,omitempty" jsonschema:"description=Absent when the rule's output does not name it"`
+	Executable  *Executable    `json:"executable,omitempty"`
+	CommandArgs []string       `json:"command_args,omitempty" jsonschema:"description=Arguments with the program's own name first (process.command_args)"`
+	Parent      *ForeignParent `json:"parent,omitempty"`
+}
+
+// ForeignParent is the process that started a [ForeignProcess].
+type ForeignParent struct {
+	PID        int         `json:"pid,omitempty"`
+	Executable *Executable `json:"executable,omitempty"`
 }
 
 // Falco is an alert as Falco wrote it.
 type Falco struct {
 	UUID         string         `json:"uuid,omitempty"`
 	Output       string         `json:"output,omitempty"`
+	Message      string         `json:"message,omitempty" jsonschema:"description=The output without time and priority"`
 	Priority     string         `json:"priority" jsonschema:"description=Emergency or Alert or Critical or Error or Warning or Notice or Informational or Debug"`
 	Rule         string         `json:"rule"`
 	Time         *time.Time     `json:"time,omitempty"`

@@ -24,13 +24,13 @@ type FileEvent struct {
 
 // File is a watched file.
 type File struct {
-	Path   string `json:"path" jsonschema:"description=Path on the host"`
-	Name   string `json:"name,omitempty" jsonschema:"description=Last element of the path"`
-	Change string `json:"change" jsonschema:"enum=created,enum=modified,enum=deleted,enum=renamed,enum=attributes"`
-	Kind   string `json:"kind,omitempty" jsonschema:"enum=ssh_key,enum=ssh_config,enum=cron,enum=systemd_unit,enum=static_pod,enum=kubelet_config,enum=runtime_config,enum=runtime_socket,enum=account,enum=sudoers,enum=preload,enum=kernel_module,enum=log,enum=pki,description=Why it is watched"`
-	Size   uint64 `json:"size,omitempty" jsonschema:"description=Bytes after the change"`
-	Mode   string `json:"mode,omitempty" jsonschema:"description=Permissions in octal such as 0644"`
-	Owner  string `json:"owner,omitempty" jsonschema:"description=Name or number of the owner"`
+	Path   string  `json:"path" jsonschema:"description=Path on the host"`
+	Name   string  `json:"name,omitempty" jsonschema:"description=Last element of the path"`
+	Change string  `json:"change" jsonschema:"enum=created,enum=modified,enum=deleted,enum=renamed,enum=attributes"`
+	Kind   string  `json:"kind,omitempty" jsonschema:"enum=ssh_key,enum=ssh_config,enum=cron,enum=systemd_unit,enum=static_pod,enum=kubelet_config,enum=runtime_config,enum=runtime_socket,enum=account,enum=sudoers,enum=preload,enum=kernel_module,enum=log,enum=pki,description=Why it is watched"`
+	Size   *uint64 `json:"size,omitempty" jsonschema:"description=Bytes after the change; 0 when it was emptied"`
+	Mode   string  `json:"mode,omitempty" jsonschema:"description=Permissions in octal such as 0644"`
+	Owner  string  `json:"owner,omitempty" jsonschema:"description=Name or number of the owner"`
 }
 
 // LoginEvent is the data of host.login.succeeded and host.login.failed.

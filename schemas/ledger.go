@@ -8,15 +8,16 @@ import (
 // Opened begins an incident. It carries the steps as they were, so that a
 // changed playbook never strands an incident.
 type Opened struct {
-	Playbook Playbook          `json:"playbook"`
-	Group    string            `json:"group"`           // the group's key as text; "" without `by`
-	Key      map[string]any    `json:"key,omitempty"`   // the fields of `by` with their values
-	Trigger  EventRef          `json:"trigger"`         // the event that completed the match
-	Signals  map[string]Signal `json:"signals"`         // by name: what each signal's steps may speak of
-	Once     Duration          `json:"once,omitzero"`   // one incident per group in that time
-	Guard    Guard             `json:"guard"`           // as the playbook and the library's mode make it together
-	Stale    bool              `json:"stale,omitempty"` // older than guard.staleAfter when it was opened: to be asked, not enforced
-	Steps    []Step            `json:"steps"`
+	Playbook Playbook            `json:"playbook"`
+	Group    string              `json:"group"`           // the group's key as text; "" without `by`
+	Key      map[string]any      `json:"key,omitempty"`   // the fields of `by` with their values
+	Trigger  EventRef            `json:"trigger"`         // the event that completed the match
+	Signals  map[string]Signal   `json:"signals"`         // by name: what each signal's steps may speak of
+	Types    map[string][]string `json:"types,omitempty"` // of each signal's events that steps may speak of, where one of them may be missing
+	Once     Duration            `json:"once,omitzero"`   // one incident per group in that time
+	Guard    Guard               `json:"guard"`           // as the playbook and the library's mode make it together
+	Stale    bool                `json:"stale,omitempty"` // older than guard.staleAfter when it was opened: to be asked, not enforced
+	Steps    []Step              `json:"steps"`
 }
 
 // Playbook says which playbook opened an incident.
@@ -112,9 +113,10 @@ type Requested struct {
 
 // Answer is what the inventory said to a target or a `when`.
 type Answer struct {
-	AsOf    time.Time `json:"as_of"`
-	Found   []string  `json:"found,omitempty"`
-	Missing []string  `json:"missing,omitempty"`
+	AsOf    time.Time `json:"as_of"`             // of the oldest entry; zero when there was none
+	Asked   []string  `json:"asked,omitempty"`   // such as pods(sha256:…)
+	Found   []string  `json:"found,omitempty"`   // ids
+	Missing []string  `json:"missing,omitempty"` // look-ups that found nothing
 }
 
 // Outcome says why a task ended, or stands where it does.
@@ -126,6 +128,7 @@ type Outcome struct {
 	Step      string `json:"step,omitempty"`
 	Action    string `json:"action,omitempty"`
 
+	Asked  *Answer `json:"asked,omitempty"`  // what the inventory was asked, when it was
 	Target *Target `json:"target,omitempty"` // set by the core, which has no `requested` record to point at
 	Round  int     `json:"round,omitempty"`  // as in Requested
 }

@@ -60,7 +60,8 @@ type TagEvent struct {
 type ScanEvent struct {
 	Registry *Registry `json:"registry,omitempty"`
 	Image    *Image    `json:"image"`
-	K8s      *K8s      `json:"k8s,omitempty" jsonschema:"description=The workload whose image was scanned when the report is of one"`
+	K8s      *K8s      `json:"k8s,omitempty" jsonschema:"description=Where the workload is whose image was scanned when the report is of one"`
+	Workload *Workload `json:"workload,omitempty" jsonschema:"description=The workload whose image was scanned when the report is of one"`
 	Scan     *Scan     `json:"scan"`
 }
 

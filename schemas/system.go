@@ -47,8 +47,13 @@ type GapEvent struct {
 type PlaybooksEvent struct {
 	Digest  string   `json:"digest" jsonschema:"description=SHA-256 of the set: of names and contents and modes"`
 	Names   []string `json:"names"`
-	Content string   `json:"content,omitempty" jsonschema:"description=Digest in BLOBS of the set's sources: a JSON object from each file's name to its text"`
+	Content string   `json:"content,omitempty" jsonschema:"description=Digest in BLOBS of the set's sources: a JSON object from each file's name to its text; the text of .caps.json is itself a JSON object from the names of files to the most that guard.mode may be in them"`
 }
+
+// CapsEntry is the name, among the sources of a set, under which the caps of
+// guard.mode are kept: the set's digest covers them. No file has it, for what
+// begins with a dot is not loaded.
+const CapsEntry = ".caps.json"
 
 // GroupEvent is the data of system.group.armed and system.group.suppressed.
 type GroupEvent struct {

@@ -34,24 +34,25 @@ var arrows = []arrow{
 
 	{"services/playbook/...", []string{"schemas", "services/playbook/..."}},
 	{"services/incident/...", []string{"schemas", "services/incident/..."}},
-	{"services/correlator/engine/...", []string{"schemas", "services/playbook/...", "services/incident", "services/correlator/engine/..."}},
-	{"services/correlator/...", []string{"schemas", "services/playbook/...", "services/incident", "services/correlator/...", "services/lease"}},
+	{"services/correlator/engine/...", []string{"schemas", "schemas/intake", "services/playbook/...", "services/incident", "services/correlator/engine/..."}},
+	{"services/correlator/...", []string{"schemas", "schemas/intake", "services/playbook/...", "services/incident", "services/correlator/...", "services/lease"}},
 	{"services/conductor/decide/...", []string{"schemas", "services/playbook/...", "services/incident", "services/conductor/decide/..."}},
 	{"services/conductor/...", []string{"schemas", "services/playbook/...", "services/incident", "services/conductor/...", "services/lease"}},
 	{"services/workshop/...", []string{
-		"schemas", "services/workshop/...", "services/playbook/...", "services/incident",
+		"schemas", "schemas/intake", "services/workshop/...", "services/playbook/...", "services/incident",
 		"services/correlator/engine/...", "services/conductor/decide/...",
+		"services/collector/cluster/decode", "services/collector/registry/decode", "services/collector/gateway/decode",
 	}},
 
 	{"services/responder/action/...", []string{"schemas", "services/responder", "services/responder/action/..."}},
 	{"services/responder/conformance/...", []string{"schemas", "services/responder/...", "services/incident", "services/bus/bustest"}},
 	{"services/responder/...", []string{"schemas", "services/incident", "services/responder", "services/responder/guardrail/...", "services/lease"}},
-	{"services/collector/...", []string{"schemas", "services/collector/..."}},
+	{"services/collector/...", []string{"schemas", "schemas/intake", "services/collector/..."}},
 	{"services/console/...", []string{"schemas", "services/incident", "services/console/..."}},
 
 	// A lease in STATE, for those of whom only one may act.
 	{"services/lease/...", []string{"schemas"}},
-	{"services/bus/...", []string{"schemas", "services/bus/..."}},
+	{"services/bus/...", []string{"schemas", "schemas/intake", "services/bus/..."}},
 	{"services/telemetry/...", nil},
 	{"services/doctor/...", nil},
 	{"services/lab/...", []string{"services/lab/..."}},

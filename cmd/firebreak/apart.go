@@ -25,7 +25,8 @@ func collectCommand(sh *shell) *cobra.Command {
 }
 
 func correlateCommand(sh *shell) *cobra.Command {
-	return &cobra.Command{
+	var newLog bool
+	cmd := &cobra.Command{
 		Use: "correlate", Short: "Run the correlator and the conductor apart", Args: noArgs,
 		Example: "  firebreak correlate --config core.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,11 +35,14 @@ func correlateCommand(sh *shell) *cobra.Command {
 				if err != nil {
 					return nil, err
 				}
+				w.newLog.Store(newLog)
 				w.ready = newReadiness("correlator", "responder core")
 				return []part{w.core(lib)}, nil
 			})
 		},
 	}
+	newLogFlag(cmd, &newLog)
+	return cmd
 }
 
 func respondCommand(sh *shell) *cobra.Command {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"firebreak/schemas"
 	"firebreak/services/playbook"
 	"firebreak/services/responder/action"
 )
@@ -28,12 +31,13 @@ type library struct {
 
 	mu    sync.Mutex
 	set   *playbook.Set
-	fresh chan *playbook.Set // the newest set that the correlator has not taken yet
+	caps  map[string]map[string]string // of guard.mode, by a set's digest and the source's name; a few words for each set that was loaded
+	fresh chan *playbook.Set           // the newest set that the correlator has not taken yet
 }
 
 // loadLibrary loads all playbooks; every error of theirs is told.
 func loadLibrary(cfg config, log *slog.Logger) (*library, error) {
-	l := &library{cfg: cfg, fresh: make(chan *playbook.Set, 1)}
+	l := &library{cfg: cfg, caps: map[string]map[string]string{}, fresh: make(chan *playbook.Set, 1)}
 	set, err := l.load(log)
 	if err != nil {
 		return nil, usageError{err}
@@ -57,6 +61,48 @@ func (l *library) load(log *slog.Logger) (*playbook.Set, error) {
 	}
 	if set == nil {
 		return nil, fmt.Errorf("playbooks: %d errors, the first: %s", errs, firstError(findings))
+	}
+	caps := map[string]string{}
+	for _, s := range all {
+		if s.Mode != "" {
+			caps[s.Name] = s.Mode
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.caps[set.Digest] = caps
+	return set, nil
+}
+
+// sources gives all that [compileSet] needs to make a set again.
+func (l *library) sources(set *playbook.Set) map[string][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := maps.Clone(set.Sources)
+	caps, err := json.Marshal(l.caps[set.Digest])
+	if err == nil && len(l.caps[set.Digest]) > 0 {
+		all[schemas.CapsEntry] = caps
+	}
+	return all
+}
+
+// compileSet makes a set of the past from its sources, for the actions of this program.
+func compileSet(sources map[string][]byte) (*playbook.Set, error) {
+	caps := map[string]string{}
+	if raw, ok := sources[schemas.CapsEntry]; ok {
+		if err := json.Unmarshal(raw, &caps); err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", schemas.CapsEntry, schemas.ErrInvalid, err)
+		}
+	}
+	var all []playbook.Source
+	for name, data := range sources {
+		if name != schemas.CapsEntry {
+			all = append(all, playbook.Source{Name: name, Data: data, Mode: caps[name]})
+		}
+	}
+	set, findings := playbook.Load(all, action.Specs())
+	if set == nil {
+		return nil, errors.New(firstError(findings))
 	}
 	return set, nil
 }

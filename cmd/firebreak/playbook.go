@@ -6,34 +6,38 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"firebreak/playbooks"
 	"firebreak/services/playbook"
 	"firebreak/services/responder/action"
+	"firebreak/services/workshop/suite"
 )
 
 func playbookCommand(sh *shell) *cobra.Command {
-	return parent("playbook", "List and lint playbooks", playbookLint(sh), playbookList(sh))
+	return parent("playbook", "Write, check, test and list playbooks",
+		playbookNew(sh), playbookLint(sh), playbookTest(sh), playbookExplain(sh), playbookList(sh))
 }
 
 func playbookLint(sh *shell) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
-		Use: "lint [PATH…]", Short: "Check playbooks with the engine that runs them",
-		Long: `Check playbook files, and those of folders, with the engine that runs them.
+		Use: "lint [PATH…]", Short: "Check playbooks, and the tests beside them",
+		Long: `Check playbook files, and those of folders, with the engine that runs them; and
+whether there are tests beside them, NAME.test.yaml, that can be read.
 Without a path: all that the configuration would load, the library included.
 
 Exit code 1 when there is an error; with --strict, when there is a warning too.`,
-		Example: "  firebreak playbook lint my-playbooks\n  firebreak playbook lint --json my.yaml",
+		Example:           "  firebreak playbook lint my-playbooks\n  firebreak playbook lint --json my.yaml",
+		ValidArgsFunction: completeFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
-			sources, err := sh.lintSources(args)
+			sources, tests, err := sh.lintSources(args)
 			if err != nil {
 				return err
 			}
 			set, findings := playbook.Load(sources, action.Specs())
+			findings = append(findings, lintTests(set, sources, tests)...)
 			for _, f := range findings {
 				if sh.json {
 					if err := sh.line(f); err != nil {
@@ -43,7 +47,7 @@ Exit code 1 when there is an error; with --strict, when there is a warning too.`
 				}
 				sh.say("%s", visible(f.String()))
 			}
-			if set == nil || strict && len(findings) > 0 {
+			if playbook.Failed(findings) || strict && len(findings) > 0 {
 				return errFound
 			}
 			if !sh.json {
@@ -56,31 +60,43 @@ Exit code 1 when there is an error; with --strict, when there is a warning too.`
 	return cmd
 }
 
-// lintSources takes the paths given, or else what the configuration names.
-func (sh *shell) lintSources(paths []string) ([]playbook.Source, error) {
+// lintSources takes the paths given, or else what the configuration names,
+// with the tests that lie beside it.
+func (sh *shell) lintSources(paths []string) ([]playbook.Source, []suite.Test, error) {
+	var all []playbook.Source
 	if len(paths) == 0 {
 		cfg, err := loadConfig(sh.config)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		found, err := sources(cfg)
-		if err != nil {
-			return nil, usageError{err}
+		if all, err = sources(cfg); err != nil {
+			return nil, nil, usageError{err}
 		}
-		return found, nil
+		_, tests, err := collectTests(cfg.Playbooks, cfg.Library != "false")
+		return all, tests, err
 	}
-	var all []playbook.Source
-	for _, p := range paths {
-		found, err := read(p)
-		if err != nil {
-			return nil, usageError{err}
+	all, tests, err := collectTests(paths, false)
+	if err == nil && len(all) == 0 {
+		err = usagef("no playbook in %s: they end in .yaml", strings.Join(paths, ", "))
+	}
+	return all, tests, err
+}
+
+// lintTests finds what is wrong with the tests beside the playbooks of a set,
+// and what is missing.
+func lintTests(set *playbook.Set, sources []playbook.Source, tests []suite.Test) []playbook.Finding {
+	compiled := map[string]*playbook.Playbook{}
+	if set != nil {
+		for _, p := range set.Playbooks {
+			compiled[p.File] = p
 		}
-		all = append(all, found...)
 	}
-	if len(all) == 0 {
-		return nil, usagef("no playbook in %s: they end in .yaml", strings.Join(paths, ", "))
+	pairs, findings := suite.Pairs(sources, tests)
+	bench := newBench()
+	for _, p := range pairs {
+		findings = append(findings, bench.Check(p, compiled[p.Source.Name]).Findings...)
 	}
-	return all, nil
+	return findings
 }
 
 // sources collects every playbook that the configuration names.
@@ -133,55 +149,6 @@ func read(path string) ([]playbook.Source, error) {
 		return nil, fmt.Errorf("playbooks: %w", err)
 	}
 	return []playbook.Source{{Name: path, Data: raw}}, nil
-}
-
-func playbookList(sh *shell) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List the playbooks that the configuration loads, with the mode that holds", Args: noArgs,
-		Example: "  firebreak playbook list --config firebreak.yaml",
-		RunE: func(*cobra.Command, []string) error {
-			cfg, err := loadConfig(sh.config)
-			if err != nil {
-				return err
-			}
-			all, err := sources(cfg)
-			if err != nil {
-				return usageError{err}
-			}
-			set, findings := playbook.Load(all, action.Specs())
-			if set == nil {
-				return fmt.Errorf("%s: `firebreak playbook lint` tells all of it", firstError(findings))
-			}
-			rows := [][]string{}
-			for _, p := range set.Playbooks {
-				if sh.json {
-					if err := sh.line(playbookView{p.Name, p.Arena, p.Severity, p.Guard.Mode, p.Summary, p.File, p.Attack}); err != nil {
-						return err
-					}
-					continue
-				}
-				once := "–"
-				if p.Once > 0 {
-					once = p.Once.Round(time.Second).String()
-				}
-				rows = append(rows, []string{p.Name, p.Arena, p.Severity, p.Guard.Mode, once, p.Summary})
-			}
-			if sh.json {
-				return nil
-			}
-			return table(sh.out, []string{"NAME", "ARENA", "SEVERITY", "MODE", "ONCE", "SUMMARY"}, rows)
-		},
-	}
-}
-
-type playbookView struct {
-	Name     string   `json:"name"`
-	Arena    string   `json:"arena"`
-	Severity string   `json:"severity"`
-	Mode     string   `json:"mode"`
-	Summary  string   `json:"summary"`
-	File     string   `json:"file"`
-	Attack   []string `json:"attack,omitempty"`
 }
 
 func firstError(findings []playbook.Finding) string {

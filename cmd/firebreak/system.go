@@ -13,7 +13,8 @@ import (
 )
 
 func runCommand(sh *shell) *cobra.Command {
-	return &cobra.Command{
+	var newLog bool
+	cmd := &cobra.Command{
 		Use: "run", Short: "Run the whole pipeline in one process", Args: noArgs,
 		Long: `Run the whole pipeline in one process: the bus (unless bus.url names another),
 the collector, correlator and conductor, and the responder of this node.
@@ -35,11 +36,19 @@ contained stays contained.`,
 				if err != nil {
 					return nil, err
 				}
+				w.newLog.Store(newLog)
 				w.ready = newReadiness("collector", "correlator", "responder core", "responder node")
 				return []part{collect, w.core(lib), node}, nil
 			})
 		},
 	}
+	newLogFlag(cmd, &newLog)
+	return cmd
+}
+
+// newLogFlag is how a person says that the log was deleted or restored on purpose.
+func newLogFlag(cmd *cobra.Command, into *bool) {
+	cmd.Flags().BoolVar(into, "new-log", false, "EVENTS was deleted or restored on purpose: forget how far it was read, and read it from its start")
 }
 
 // pipeline sets a process up: configuration, log, lock, priority, and the

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -38,6 +39,7 @@ type wiring struct {
 	log    *slog.Logger
 	server *bus.Server         // nil: the bus is elsewhere
 	at     func(string)        // see responder.Config.At; nil outside tests
+	newLog atomic.Bool         // the log of events is to be read from its start, once
 	ready  *readiness          // who is at work
 	known  *runtime.Known      // the collector's table of containers, when it runs in this process
 	hints  chan schemas.Target // from the collector to the responder; nil where they run apart
@@ -167,6 +169,8 @@ func (w *wiring) runCore(ctx context.Context, client *bus.Client, lib *library, 
 	cor := correlator.New(correlator.Config{
 		Bus: client, Blobs: client, Set: set, Sets: lib.changes(), Cluster: w.cfg.ClusterName, Writer: bus.Core.Writer(),
 		Log: w.log.With("part", "correlator"), Live: func() { w.ready.done("correlator") },
+		Sources: lib.sources, Compile: compileSet, Anew: w.newLog.Swap(false),
+		Fatal: func(err error) bool { return errors.Is(err, bus.ErrNoStore) },
 	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cor.Run(ctx) })

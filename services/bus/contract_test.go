@@ -21,6 +21,8 @@ type twin interface { //nolint:interfacebloat // all that the two have in common
 	Last(ctx context.Context, incident, task, place string) (schemas.Record, error)
 	FollowLedger(ctx context.Context, from uint64, handle func(schemas.Record) error, live func() error) error
 	FollowEvents(ctx context.Context, from uint64, handle func(schemas.Event) error, live func() error) error
+	Event(ctx context.Context, seq uint64) (schemas.Event, error)
+	LastEvent(ctx context.Context) (schemas.Event, error)
 	GetState(ctx context.Context, key string) ([]byte, uint64, error)
 	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	DeleteState(ctx context.Context, key string) error
@@ -49,6 +51,9 @@ func TestContract(t *testing.T) {
 	}
 	cases := map[string]func(*testing.T, pair){
 		"events":       contractEvents,
+		"one event":    contractOneEvent,
+		"intake":       contractIntake,
+		"log's end":    contractEnd,
 		"ledger chain": contractChain,
 		"ledger views": contractViews,
 		"follow ends":  contractEnds,
@@ -95,6 +100,71 @@ func contractEvents(t *testing.T, p pair) {
 		t.Errorf("got %+v", e)
 	}
 	none(t, live)
+}
+
+func contractOneEvent(t *testing.T, p pair) {
+	ctx := soon(t)
+	if _, err := p.core.LastEvent(ctx); !errors.Is(err, schemas.ErrAbsent) {
+		t.Errorf("last of an empty log: %v", err)
+	}
+	for i := range 3 {
+		if _, err := p.core.Publish(ctx, event(t, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := event(t, "1")
+	want.Seq, want.Writer = 2, "core"
+	got, err := p.core.Event(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(schemas.Event{}, "Stored")); d != "" {
+		t.Error(d)
+	}
+	if got.Stored.IsZero() {
+		t.Error("no time of storing")
+	}
+	if _, err := p.core.Event(ctx, 4); !errors.Is(err, schemas.ErrAbsent) {
+		t.Errorf("beyond the end: %v", err)
+	}
+	last, err := p.core.LastEvent(ctx)
+	if err != nil || last.Seq != 3 || last.ID != "2" {
+		t.Errorf("last: %+v, %v", last, err)
+	}
+}
+
+func contractIntake(t *testing.T, p pair) {
+	for _, data := range []string{`{"a":1,"a":2}`, `{"a":`, `[1]`, "{\"a\":\"\xff\"}"} {
+		e := event(t, "1")
+		e.Data = []byte(data)
+		if _, err := p.core.Publish(soon(t), e); !errors.Is(err, schemas.ErrInvalid) {
+			t.Errorf("%s: %v; want it refused as invalid", data, err)
+		}
+	}
+}
+
+// Who wants to go on behind the end of the log is told what is not there.
+func contractEnd(t *testing.T, p pair) {
+	ctx := soon(t)
+	for i := range 3 {
+		if _, err := p.core.Publish(ctx, event(t, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, live := follow(t, func(ctx context.Context, h func(schemas.Event) error, l func() error) error {
+		return p.core.FollowEvents(ctx, 11, h, l)
+	})
+	gap := next(t, got)
+	if gap.Type != schemas.LogGap || gap.Writer != "" || gap.Seq != 3 || string(gap.Data) != `{"reader":"core","from":4,"to":10}` {
+		t.Errorf("got %+v %s", gap, gap.Data)
+	}
+	next(t, live)
+	if _, err := p.core.Publish(ctx, event(t, "new")); err != nil {
+		t.Fatal(err)
+	}
+	if e := next(t, got); e.ID != "new" || e.Seq != 4 {
+		t.Errorf("then %+v", e)
+	}
 }
 
 func contractChain(t *testing.T, p pair) {

@@ -17,7 +17,7 @@ var (
 	ErrForged      = errors.New("not signed by a key that may write it")
 	ErrUnavailable = errors.New("the bus does not answer")
 	ErrClosed      = errors.New("the client is closed")
-	ErrAbsent      = errors.New("not there")
+	ErrAbsent      = schemas.ErrAbsent
 	ErrStale       = errors.New("too much was missed")
 	ErrNewer       = errors.New("made by a newer Firebreak")
 

@@ -14,9 +14,12 @@ import (
 // store again; this is for the losses that cannot, between servers of a cluster.
 const checkEvery = 5 * time.Second
 
-// liveQueue is how many new messages wait for a follower. When it is full they
-// are dropped here and read from the store instead.
-const liveQueue = 1024
+// How much of what is new waits for a follower. Beyond that it is dropped here
+// and read from the store instead, which costs twice: a burst must fit in.
+const (
+	liveQueue = 65536
+	liveBytes = 64 << 20
+)
 
 // reader says what is followed.
 type reader struct {
@@ -58,8 +61,14 @@ func (c *Client) follow(ctx context.Context, r reader, from uint64, live func() 
 }
 
 func (f *follower) run(ctx context.Context, live func() error) error {
-	heard := make(chan *nats.Msg, liveQueue)
-	sub, err := f.c.hear(ctx, f.r.live, heard)
+	heard, ended := make(chan *nats.Msg, 256), make(chan struct{})
+	defer close(ended)
+	sub, err := f.c.hear(ctx, f.r.live, func(m *nats.Msg) {
+		select {
+		case heard <- m:
+		case <-ended:
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -119,12 +128,15 @@ func (f *follower) run(ctx context.Context, live func() error) error {
 }
 
 // hear subscribes, and waits until the server knows.
-func (c *Client) hear(ctx context.Context, subject string, into chan *nats.Msg) (*nats.Subscription, error) {
+func (c *Client) hear(ctx context.Context, subject string, into nats.MsgHandler) (*nats.Subscription, error) {
 	for {
 		if _, err := c.connected(ctx); err != nil {
 			return nil, err
 		}
-		sub, err := c.link.nc.ChanSubscribe(subject, into)
+		sub, err := c.link.nc.Subscribe(subject, into)
+		if err == nil {
+			err = sub.SetPendingLimits(liveQueue, liveBytes)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("hear %s: %w", subject, err)
 		}
@@ -157,9 +169,13 @@ func (f *follower) take(ctx context.Context, m *nats.Msg) error {
 		return nil //nolint:nilerr // not from the store: nothing that could be followed
 	}
 	switch {
-	case msg.seq < f.next && f.younger(msg): // the sequences were given anew
+	case msg.seq < f.next && (f.at.IsZero() || f.younger(msg)): // the sequences were given anew
+		before := f.next
 		if err := f.rewind(ctx); err != nil {
 			return err
+		}
+		if f.at.IsZero() && f.next < before {
+			f.next = min(f.next, msg.seq) // nothing of this history was read yet
 		}
 		return f.readUp(ctx)
 	case msg.seq < f.next:

@@ -2,11 +2,14 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"firebreak/schemas"
@@ -91,6 +94,62 @@ func TestFollowerRewinds(t *testing.T) {
 	}
 	if got[1].ID != "after" || got[1].Seq != 4 {
 		t.Errorf("then %+v", got[1])
+	}
+}
+
+// Who asks for what lies far behind the end of an empty log hears of all that
+// comes: the log may have begun anew, and gives its first sequences then.
+func TestFollowerOfAnEmptyLogThatBeganAnew(t *testing.T) {
+	_, c := testCore(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	enough := errors.New("enough")
+	var got []string
+	err := c.FollowEvents(ctx, 11, func(e schemas.Event) error {
+		got = append(got, fmt.Sprintf("%d%v", e.Seq, e.Type == schemas.LogGap))
+		if e.Seq == 3 && e.Type != schemas.LogGap {
+			return enough
+		}
+		return nil
+	}, func() error { publish(t, c, 3); return nil })
+	if !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	if len(got) != 4 || got[1] != "1false" || got[2] != "2false" || got[3] != "3false" || !strings.HasSuffix(got[0], "true") {
+		t.Errorf("got %v; want a gap and then the three events", got)
+	}
+}
+
+// A message that is no event is told in its place, for it is in the log.
+func TestFollowerTellsWhatIsNoEvent(t *testing.T) {
+	_, c := testCore(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	m := &nats.Msg{Subject: schemas.EventSubject(c.cluster, "core", schemas.Heartbeat), Data: []byte("no event")}
+	if _, err := c.store(ctx, eventsStream, m); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, c, 1)
+	if _, err := c.Event(ctx, 1); !errors.Is(err, schemas.ErrInvalid) {
+		t.Errorf("it is given as an event: %v", err)
+	}
+	enough := errors.New("enough")
+	var got []schemas.Event
+	err := c.FollowEvents(ctx, 0, func(e schemas.Event) error {
+		if got = append(got, e); len(got) == 2 {
+			return enough
+		}
+		return nil
+	}, nil)
+	if !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	var say schemas.RefusedEvent
+	if err := json.Unmarshal(got[0].Data, &say); err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Type != schemas.EventsRefused || got[0].Writer != "" || got[0].Seq != 1 || say.Source != "core" || say.Size != 8 || say.Seq != 1 || say.Reason == "" {
+		t.Errorf("got %+v %+v", got[0], say)
 	}
 }
 

@@ -244,6 +244,24 @@ func (c *Client) last(ctx context.Context, stream, subject string) (message, err
 	if err != nil {
 		return message{}, err
 	}
+	return answered(stream, m)
+}
+
+// at gives the message that a stream holds at a sequence.
+func (c *Client) at(ctx context.Context, stream string, seq uint64) (message, error) {
+	call := api + "DIRECT.GET." + stream
+	if err := c.may(call); err != nil {
+		return message{}, err
+	}
+	m, err := c.ask(ctx, stream, &nats.Msg{Subject: local(call), Data: []byte(`{"seq":` + strconv.FormatUint(seq, 10) + `}`)})
+	if err != nil {
+		return message{}, err
+	}
+	return answered(stream, m)
+}
+
+// answered reads the answer of a direct get of one message.
+func answered(stream string, m *nats.Msg) (message, error) {
 	switch status := first(m.Header, headStatus); status {
 	case "":
 		return storedMessage(m)

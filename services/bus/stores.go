@@ -12,7 +12,7 @@ type Limits struct {
 	EventsAge      time.Duration // older events go too
 	LedgerBytes    int64         // beyond it a record is refused (ErrFull)
 	InventoryBytes int64         // beyond it an item is refused (ErrFull)
-	StateBytes     int64         // beyond it a key is refused (ErrFull)
+	StateBytes     int64         // beyond it a key is refused (ErrFull); two of the correlator's checkpoints must fit
 	BlobsBytes     int64         // beyond it a blob is refused (ErrFull)
 	Replicas       int           // copies of each store in a cluster of servers
 }
@@ -26,7 +26,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.EventsBytes, 2 << 30},
 		{&l.LedgerBytes, 1 << 30},
 		{&l.InventoryBytes, 256 << 20},
-		{&l.StateBytes, 64 << 20},
+		{&l.StateBytes, 512 << 20},
 		{&l.BlobsBytes, 4 << 30},
 	} {
 		if *d.field == 0 {

@@ -68,7 +68,7 @@ func cloudHeader(id, source, typ string, at time.Time) nats.Header {
 
 // decodeEvent reads an event of EVENTS.
 func decodeEvent(m message) (schemas.Event, error) {
-	writer, err := schemas.EventWriter(m.subject)
+	writer, err := eventWriter(m.subject)
 	if err != nil {
 		return schemas.Event{}, err
 	}
@@ -82,19 +82,34 @@ func decodeEvent(m message) (schemas.Event, error) {
 	return e, nil
 }
 
+// eventWriter is schemas.EventWriter without an allocation for the writers
+// whose name is their token.
+func eventWriter(subject string) (string, error) {
+	rest, ours := strings.CutPrefix(subject, eventsSpace)
+	_, rest, _ = strings.Cut(rest, ".")
+	writer, _, more := strings.Cut(rest, ".")
+	if !ours || !more || writer == "" || strings.Contains(writer, "=") {
+		return schemas.EventWriter(subject)
+	}
+	return writer, nil
+}
+
 func decodeCloud(h nats.Header, id, source, typ *string, at *time.Time) error {
 	if v := first(h, headSpec); v != specVersion {
 		return fmt.Errorf("CloudEvent of version %q: %w: want %s", v, schemas.ErrInvalid, specVersion)
 	}
-	for name, into := range map[string]*string{headID: id, headSource: source, headType: typ} {
-		v, err := unescape(first(h, name))
+	for _, attribute := range [...]struct {
+		name string
+		into *string
+	}{{headID, id}, {headSource, source}, {headType, typ}} {
+		v, err := unescape(first(h, attribute.name))
 		if err != nil {
 			return err
 		}
 		if v == "" {
-			return fmt.Errorf("CloudEvent: %w: no %s", schemas.ErrInvalid, name)
+			return fmt.Errorf("CloudEvent: %w: no %s", schemas.ErrInvalid, attribute.name)
 		}
-		*into = v
+		*attribute.into = v
 	}
 	if v := first(h, headTime); v != "" {
 		t, err := time.Parse(time.RFC3339Nano, v)

@@ -65,7 +65,7 @@ func (p *publisher) drain(ctx context.Context, loss func(spool.Loss) (schemas.Ev
 			continue
 		}
 		if err := p.try(ctx, e); errors.Is(err, schemas.ErrInvalid) {
-			p.log.Error("the bus refused a spooled event", "type", e.Type, "id", e.ID, "error", err)
+			p.refused.add(e, err)
 			p.spool.Lose(e.Source, lostInvalid)
 		} else if err != nil {
 			p.log.Debug("the bus still takes no events", "waiting", p.spool.Len(), "error", err)

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"firebreak/schemas"
+	"firebreak/schemas/intake"
 	"firebreak/services/collector/spool"
 )
 
 // Reasons of a loss, as they stand in system.events.lost.
 const (
 	lostFull    = "the bus took no events and the spool was full"
-	lostInvalid = "the bus refused the event as invalid"
+	lostInvalid = "the event was refused as invalid"
 	lostLarge   = "the event was larger than a message may be"
 )
 
@@ -33,6 +34,7 @@ type publisher struct {
 	mu       sync.Mutex    // guards the change of spooling against an append
 	wake     chan struct{} // something waits, or a loss is to be told
 	full     atomic.Bool   // so that the log hears of a full spool once
+	refused  refusals
 }
 
 func newPublisher(c Config, sp *spool.Spool) *publisher {
@@ -62,8 +64,7 @@ func (p *publisher) publish(ctx context.Context, e schemas.Event) error {
 		return nil
 	}
 	if errors.Is(err, schemas.ErrInvalid) {
-		p.log.Error("the bus refused an event", "type", e.Type, "id", e.ID, "error", err)
-		p.lose(e, lostInvalid)
+		p.refuse(e, err)
 		return nil
 	}
 	if !p.spooling.Load() {
@@ -80,8 +81,13 @@ func (p *publisher) try(ctx context.Context, e schemas.Event) error {
 	return err
 }
 
-// keep puts the event behind those that wait.
+// keep puts the event behind those that wait. One that the bus will never take
+// (it looks at each that it is given) has no place there.
 func (p *publisher) keep(e schemas.Event) {
+	if err := intake.Event(e); err != nil {
+		p.refuse(e, err)
+		return
+	}
 	p.mu.Lock()
 	err := p.spool.Append(e)
 	if err == nil {
@@ -93,14 +99,21 @@ func (p *publisher) keep(e schemas.Event) {
 		p.full.Store(false)
 		p.nudge()
 	case errors.Is(err, schemas.ErrInvalid):
-		p.log.Error("an event cannot be spooled", "type", e.Type, "id", e.ID, "error", err)
-		p.lose(e, lostInvalid)
+		p.refuse(e, err)
 	default:
 		if !p.full.Swap(true) {
 			p.log.Error("events are lost until the bus takes some again", "error", err)
 		}
 		p.lose(e, lostFull)
 	}
+}
+
+// refuse counts an event that is none: as a loss of its source, and with the
+// reason.
+func (p *publisher) refuse(e schemas.Event, why error) {
+	p.log.Debug("an event was refused", "type", e.Type, "source", e.Source, "error", why)
+	p.refused.add(e, why)
+	p.lose(e, lostInvalid)
 }
 
 func (p *publisher) lose(e schemas.Event, reason string) {

@@ -67,14 +67,18 @@ func (r *runner) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Drain)
 	defer cancel()
 	r.report(ctx)
+	r.reportRefused(ctx, true)
 	if !r.publisher.drain(ctx, r.system.spoolLoss) {
 		r.Log.Warn("events stay in the spool until the next start", "count", r.publisher.spool.Len(), "dir", r.SpoolDir)
 	}
 }
 
 // emitter is what a source calls: the whole way of an event on this node.
-func (r *runner) emitter(source string) Emit {
+func (r *runner) emitter(h *health) Emit {
+	source := h.source.Name()
 	return func(ctx context.Context, e schemas.Event) error {
+		h.emits.RLock()
+		defer h.emits.RUnlock()
 		if e.Subject != "" && limited(e.Type) && !r.limiter.allow(source, e.Subject, time.Now()) {
 			return nil
 		}
@@ -92,7 +96,16 @@ func (r *runner) periods(ctx context.Context) {
 			return
 		case <-tick.C:
 			r.report(ctx)
+			r.reportRefused(ctx, false)
 		}
+	}
+}
+
+// reportRefused tells which events were refused, and why.
+func (r *runner) reportRefused(ctx context.Context, all bool) {
+	for _, x := range r.publisher.refused.due(time.Now(), all) {
+		r.Log.Error("events were refused", "source", x.Source, "type", x.Type, "id", x.ID, "reason", x.Reason, "count", x.Count)
+		r.publish(ctx, func() (schemas.Event, error) { return r.system.refused(x) })
 	}
 }
 

@@ -26,6 +26,11 @@ type Source interface {
 // Describer is a source that can say how it works; the text goes into its heartbeats.
 type Describer interface{ Detail() string }
 
+// Typed is a source that can say which full types of events it gives. They go
+// into its heartbeats: only with them does it mean something that an event of
+// such a type did not come.
+type Typed interface{ Types() []string }
+
 // Prober is a source that can tell whether it still hears anything. Probe is
 // called while Run runs: shortly after its start until it first succeeds, then
 // before every heartbeat. No heartbeat is sent while it fails, and after some

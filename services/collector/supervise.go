@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"firebreak/schemas"
@@ -15,11 +16,22 @@ const firstProbe = 100 * time.Millisecond
 
 // health is what is known of a source across its runs.
 type health struct {
-	source  Source
-	alive   bool   // heard of since the last loss
-	told    bool   // its loss was published, and it has not been alive since
-	lost    uint64 // of Lossy, already published
-	backoff time.Duration
+	source   Source
+	alive    bool   // heard of since the last loss
+	lostTold bool   // its loss was published, and it has not been alive since
+	lost     uint64 // of Lossy, already published
+	backoff  time.Duration
+
+	emits sync.RWMutex // held while an event is on its way; a heartbeat waits for those
+}
+
+// told waits until nothing of the source is on its way, and gives that moment.
+// What the source has not even read yet is younger, but for what lies in its
+// queue, which is far less than the correlator's lateness.
+func (h *health) told() time.Time {
+	h.emits.Lock()
+	defer h.emits.Unlock()
+	return time.Now()
 }
 
 // supervise runs a source again and again until ctx ends.
@@ -44,7 +56,7 @@ func (r *runner) once(ctx context.Context, h *health) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- h.source.Run(ctx, r.emitter(h.source.Name())) }()
+	go func() { ended <- h.source.Run(ctx, r.emitter(h)) }()
 
 	beat := time.NewTimer(firstProbe)
 	defer beat.Stop()
@@ -97,7 +109,11 @@ func (r *runner) beat(ctx context.Context, h *health) (time.Duration, error) {
 	if d, ok := h.source.(Describer); ok {
 		detail = d.Detail()
 	}
-	e, err := r.system.heartbeat(h.source.Name(), detail)
+	var types []string
+	if t, ok := h.source.(Typed); ok {
+		types = t.Types()
+	}
+	e, err := r.system.heartbeat(h.source.Name(), detail, types, h.told())
 	if err != nil {
 		r.Log.Error("a heartbeat could not be made", "source", h.source.Name(), "error", err)
 		return r.Heartbeat, nil
@@ -108,8 +124,8 @@ func (r *runner) beat(ctx context.Context, h *health) (time.Duration, error) {
 
 func (r *runner) lives(h *health) {
 	h.alive = true
-	if h.told {
-		h.told = false
+	if h.lostTold {
+		h.lostTold = false
 		r.Log.Info("a source is back", "source", h.source.Name())
 	}
 	if r.Live != nil {
@@ -122,10 +138,10 @@ func (r *runner) lives(h *health) {
 func (r *runner) broke(ctx context.Context, h *health, why error) {
 	r.Log.Error("a source is lost; it is started again", "source", h.source.Name(), "in", h.backoff.String(), "error", why)
 	h.alive = false
-	if h.told {
+	if h.lostTold {
 		return
 	}
-	h.told = true
+	h.lostTold = true
 	r.publish(ctx, func() (schemas.Event, error) { return r.system.sourceLost(h.source.Name(), why.Error()) })
 }
 

@@ -20,13 +20,21 @@ type system struct {
 func (s *system) host() *schemas.Host { return &schemas.Host{Name: s.node} }
 
 func (s *system) event(typ, source string, data any) (schemas.Event, error) {
-	now := time.Now()
+	return s.eventAt(typ, source, time.Now(), data)
+}
+
+func (s *system) eventAt(typ, source string, now time.Time, data any) (schemas.Event, error) {
 	id := fmt.Sprintf("%s-%d-%d", path.Ext(typ)[1:], now.UnixNano(), s.n.Add(1))
 	return schemas.NewEvent(typ, EventSource(s.cluster, s.node, source), id, source, now, data)
 }
 
-func (s *system) heartbeat(source, detail string) (schemas.Event, error) {
-	return s.event(schemas.Heartbeat, source, schemas.SourceEvent{Host: s.host(), Source: source, Detail: detail})
+// heartbeat says that a source has told all up to a time.
+func (s *system) heartbeat(source, detail string, types []string, at time.Time) (schemas.Event, error) {
+	return s.eventAt(schemas.Heartbeat, source, at, schemas.SourceEvent{Host: s.host(), Source: source, Detail: detail, Types: types})
+}
+
+func (s *system) refused(x schemas.RefusedEvent) (schemas.Event, error) {
+	return s.event(schemas.EventsRefused, "intake", x)
 }
 
 func (s *system) sourceLost(source, why string) (schemas.Event, error) {

@@ -75,11 +75,17 @@ func (c *Conductor) move(ctx context.Context, f *file) (more bool, err error) {
 }
 
 func (c *Conductor) situation(f *file) decide.Situation {
-	return decide.Situation{Incident: f.inc, Hold: *c.hold, Budget: c.budget, Now: c.clock, Lease: c.cfg.Lease}
+	return decide.Situation{Incident: f.inc, Inventory: c.inventory, Hold: *c.hold, Budget: c.budget, Now: c.clock, Lease: c.cfg.Lease}
 }
+
+// errUnread puts off a step until the inventory can answer it.
+var errUnread = errors.New("the inventory is not read yet")
 
 // ask stores the tasks of a step.
 func (c *Conductor) ask(ctx context.Context, f *file, ask incident.Ask) error {
+	if len(c.unread) > 0 && decide.LooksUp(ask.Step) {
+		return fmt.Errorf("step %s: %w", ask.Step.ID, errUnread)
+	}
 	for _, t := range c.decider.Step(c.situation(f), ask) {
 		if err := c.store(ctx, f, t.ID, t.Place, t.Kind, 0, t.Data()); err != nil {
 			return err

@@ -21,6 +21,9 @@ import (
 // holdKey is where STATE keeps the global hold.
 const holdKey = "hold"
 
+// itemKinds are the kinds of the inventory that steps may ask for.
+var itemKinds = []string{"container", "pod"}
+
 // Bus is what the conductor needs of the bus.
 type Bus interface {
 	Append(ctx context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error)
@@ -31,6 +34,7 @@ type Bus interface {
 	GetState(ctx context.Context, key string) ([]byte, uint64, error)
 	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	DeleteState(ctx context.Context, key string) error
+	FollowItems(ctx context.Context, kind string, handle func(it schemas.Item, deleted bool) error, live func() error) error
 }
 
 // Config of a conductor.
@@ -60,6 +64,9 @@ type Conductor struct {
 	live   bool      // all that was stored at the start is folded
 	hold   *schemas.Hold
 	swept  time.Time
+
+	inventory *decide.Inventory
+	unread    map[string]bool // kinds of the inventory that are not read yet
 }
 
 // New gives a conductor.
@@ -73,10 +80,15 @@ func New(cfg Config) *Conductor {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Conductor{
+	c := &Conductor{
 		cfg: cfg, decider: decide.New(cfg.Specs, cfg.Protected),
 		files: map[string]*file{}, open: map[string]*file{}, budget: decide.NewBudget(),
+		inventory: decide.NewInventory(), unread: map[string]bool{},
 	}
+	for _, kind := range itemKinds {
+		c.unread[kind] = true
+	}
+	return c
 }
 
 // Warm compiles what a set's guards need before its first incident.
@@ -87,6 +99,11 @@ func (c *Conductor) Run(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.again(inner, "ledger", c.followLedger) })
 	g.Go(func() error { return c.again(inner, "hold", c.followHold) })
+	for _, kind := range itemKinds {
+		g.Go(func() error {
+			return c.again(inner, "inventory", func(ctx context.Context) error { return c.followItems(ctx, kind) })
+		})
+	}
 	g.Go(func() error { return c.ticks(inner) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -152,6 +169,28 @@ func (c *Conductor) followHold(ctx context.Context) error {
 		c.advanceAll(ctx)
 		return nil
 	})
+}
+
+// followItems keeps the inventory of a kind. What went while the bus was away
+// is told when it is followed anew, as far as the bus remembers.
+func (c *Conductor) followItems(ctx context.Context, kind string) error {
+	return c.cfg.Bus.FollowItems(ctx, kind,
+		func(it schemas.Item, deleted bool) error {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if deleted {
+				c.inventory.Delete(it.Kind, it.ID, it.Owner)
+			} else {
+				c.inventory.Put(it)
+			}
+			return nil
+		},
+		func() error {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			delete(c.unread, kind)
+			return nil
+		})
 }
 
 // take folds a record and acts on it.

@@ -413,3 +413,35 @@ func TestACrashAtAnyWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestAsksTheInventory(t *testing.T) {
+	r := newRig(t)
+	r.place("node-n1")
+	r.place("node-n2")
+	for _, it := range []schemas.Item{
+		{Kind: "container", ID: "c1", Owner: "node-n1", AsOf: epoch, Entities: schemas.Entities{Host: &schemas.Host{Name: "n1"}, Container: &schemas.Container{ID: "c1"}}},
+		{Kind: "container", ID: "c9", Owner: "node-n2", AsOf: epoch, Entities: schemas.Entities{Host: &schemas.Host{Name: "n2"}, Container: &schemas.Container{ID: "c9"}}},
+	} {
+		if err := r.core.PutItem(t.Context(), it); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.conductor(r.core)
+	all := pause
+	all.Target = `inventory.containers("n1") + inventory.containers("n2")`
+	r.open("i1", opened([]string{"c1"}, all))
+	r.until("containment of both", r.stateIs("i1", "pause c1 enforced\npause c9 enforced"))
+	for _, rec := range r.bus.Records() {
+		if rec.Kind != schemas.KindRequested {
+			continue
+		}
+		var asked schemas.Requested
+		if err := rec.Decode(&asked); err != nil {
+			t.Fatal(err)
+		}
+		want := &schemas.Answer{AsOf: epoch, Asked: []string{"containers(n1)", "containers(n2)"}, Found: []string{"c1", "c9"}}
+		if d := cmp.Diff(want, asked.Asked); d != "" {
+			t.Error(d)
+		}
+	}
+}

@@ -3,10 +3,10 @@ package correlator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,42 +23,77 @@ type Bus interface {
 	Last(ctx context.Context, incident, task, place string) (schemas.Record, error)
 	FollowLedger(ctx context.Context, from uint64, handle func(schemas.Record) error, live func() error) error
 	FollowEvents(ctx context.Context, from uint64, handle func(schemas.Event) error, live func() error) error
+	Event(ctx context.Context, seq uint64) (schemas.Event, error)
+	LastEvent(ctx context.Context) (schemas.Event, error)
 	GetState(ctx context.Context, key string) ([]byte, uint64, error)
 	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+	DeleteState(ctx context.Context, key string) error
 }
 
 // Blobs keeps content under its digest.
 type Blobs interface {
 	PutBlob(ctx context.Context, r io.Reader) (digest string, size int64, err error)
+	Blob(ctx context.Context, digest string) (io.ReadCloser, error)
 }
 
 // Config of a correlator.
 type Config struct {
 	Bus     Bus
 	Blobs   Blobs                // where the sources of a set are kept, so that a replay sees them; may be nil
-	Set     *playbook.Set        // in force at the start
+	Set     *playbook.Set        // in force at the start, unless the checkpoint says otherwise
 	Sets    <-chan *playbook.Set // sets that replace it; may be nil
 	Cluster string               // names the source of its events
 	Writer  string               // name under which the core's events are stored; only its marks on groups count. "" for all
 	Log     *slog.Logger
 
+	// Sources gives all that Compile needs to make a set again: texts by name,
+	// and [schemas.CapsEntry]. The set's own Sources when nil.
+	Sources func(*playbook.Set) map[string][]byte
+	// Compile makes a set of the past from what Sources gave. Nil: only sets
+	// that came by Set and Sets can come into force.
+	Compile func(sources map[string][]byte) (*playbook.Set, error)
+
 	// Live is called once, when the events that were stored at the start are
 	// done with; may be nil.
 	Live func()
-	Now  func() time.Time // time.Now when nil
-	Save time.Duration    // how often the cursor is kept; a second when zero
+	// Fatal says of an error of the bus that waiting does not help; may be nil.
+	Fatal func(error) bool
+	// Anew takes the log for another one than that of the checkpoint, and reads
+	// it from its start.
+	Anew bool
+
+	Now  func() time.Time              // time.Now when nil
+	Boot func() (time.Duration, error) // a clock that nobody sets; since boot when nil
+	Save time.Duration                 // the least time between two checkpoints; a second when zero
+	Tick time.Duration                 // the time between two ticks; a second when zero
 }
 
 // Correlator matches events with playbooks. Use [New].
 type Correlator struct {
-	cfg Config
+	cfg    Config
+	keep   *keeper
+	debts  debts
+	ledger atomic.Uint64  // the last record of ours
+	known  map[string]int // what the ledger holds beyond the checkpoint; of pay, which drops it when the log is read up
+	from   uint64         // where the log is read from; of recover and follow
+	recent recent
+	told   chan struct{} // closed when the log was read up for the first time
 
-	mu      sync.Mutex
+	mu      sync.Mutex // held while an event is decided on
 	engine  *engine.Engine
-	seq     uint64                   // last event whose decisions are stored
-	digest  string                   // of the set that was announced last
-	pending map[string]*playbook.Set // announced, by digest, not met in the log yet
-	busy    bool                     // the engine is ahead of seq: what it decided is not stored yet
+	at      place                       // the last event that was decided on
+	last    struct{ source, id string } // its names
+	anchors []place                     // where the log was read to before
+	torn    bool                        // the engine is ahead of it: its state must not be kept
+	force   inForce                     // which set is in force
+	names   string                      // digest of the set that was announced last
+	unmet   map[string]inSet            // announced, by the id of the announcement, not met in the log yet
+	ticks   ticks
+	outbox  outbox
+
+	stored  *checkpoint // the last one; of recover and then of save alone
+	figures atomic.Pointer[Figures]
+	stats   atomic.Pointer[map[string]engine.Stats]
 }
 
 // New gives a correlator.
@@ -69,29 +104,53 @@ func New(cfg Config) *Correlator {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Boot == nil {
+		cfg.Boot = sinceBoot
+	}
 	if cfg.Save <= 0 {
 		cfg.Save = time.Second
 	}
-	e := engine.New(cfg.Set)
-	e.Marker = cfg.Writer
-	return &Correlator{cfg: cfg, engine: e, pending: map[string]*playbook.Set{}}
+	if cfg.Tick <= 0 {
+		cfg.Tick = time.Second
+	}
+	if cfg.Sources == nil {
+		cfg.Sources = func(s *playbook.Set) map[string][]byte { return s.Sources }
+	}
+	c := &Correlator{cfg: cfg, keep: newKeeper(cfg.Bus), told: make(chan struct{}), unmet: map[string]inSet{}}
+	c.begin(cfg.Set)
+	c.outbox.wake, c.debts.jobs = make(chan struct{}, 1), make(chan job, maxJobs)
+	return c
 }
 
-// Stats gives the engine's counts by playbook.
+// begin makes an engine that has seen nothing, with a set in force.
+func (c *Correlator) begin(set *playbook.Set) {
+	c.engine = engine.New(set)
+	c.engine.Marker = c.cfg.Writer
+	c.force = inForce{}
+	if set != nil {
+		c.force.Digest = set.Digest
+	}
+}
+
+// Stats gives the engine's counts by playbook. While an event's decisions wait
+// for the bus they are those before it.
 func (c *Correlator) Stats() map[string]engine.Stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.engine.Stats()
+	if c.mu.TryLock() {
+		stats := c.engine.Stats()
+		c.mu.Unlock()
+		c.stats.Store(&stats)
+		return stats
+	}
+	if stats := c.stats.Load(); stats != nil {
+		return *stats
+	}
+	return nil
 }
 
 // Sequence is that of the last event whose decisions are stored.
-func (c *Correlator) Sequence() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.seq
-}
+func (c *Correlator) Sequence() uint64 { return c.debts.sequence() }
 
-// Run seeds from the ledger and correlates until ctx ends. It returns nil then.
+// Run recovers and correlates until ctx ends. It returns nil then.
 func (c *Correlator) Run(ctx context.Context) error {
 	err := c.run(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -101,100 +160,17 @@ func (c *Correlator) Run(ctx context.Context) error {
 }
 
 func (c *Correlator) run(ctx context.Context) error {
-	cur := &cursor{bus: c.cfg.Bus}
-	if err := c.retry(ctx, "read the cursor", func() error { return cur.load(ctx) }); err != nil {
+	if err := c.recover(ctx); err != nil {
 		return err
 	}
-	if cur.unreadable != nil {
-		c.cfg.Log.Error("correlator: the cursor cannot be read, reading the log from its start", "error", cur.unreadable)
-	}
-	if err := c.retry(ctx, "seed from the ledger", func() error { return c.seed(ctx) }); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	c.engine.Restore(cur.state.Marks)
-	c.seq, c.digest = cur.state.Seq, cur.state.Digest
-	c.mu.Unlock()
-
 	g, inner := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.follow(inner) })
-	g.Go(func() error { return c.sets(inner) })
-	g.Go(func() error { return c.save(inner, cur) })
+	for _, part := range []func(context.Context) error{c.follow, c.pay, c.sets, c.save, c.tick, c.post, c.report} {
+		g.Go(func() error { return part(inner) })
+	}
 	return g.Wait()
 }
 
-// errSeeded ends the reading of the ledger.
-var errSeeded = errors.New("all that was stored is read")
-
-// seed starts the engine anew with what the ledger knows.
-func (c *Correlator) seed(ctx context.Context) error {
-	c.mu.Lock()
-	c.engine.Forget()
-	c.mu.Unlock()
-	inner, cancel := context.WithCancel(ctx)
-	defer cancel()
-	seeded := false
-	err := c.cfg.Bus.FollowLedger(inner, 0,
-		func(r schemas.Record) error {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if err := c.engine.Seed(r); err != nil {
-				c.cfg.Log.Warn("correlator: a record of the ledger cannot be read", "seq", r.Seq, "error", err)
-			}
-			return nil
-		},
-		func() error {
-			seeded = true
-			cancel()
-			return errSeeded
-		})
-	if seeded {
-		return nil
-	}
-	return err
-}
-
-// follow reads EVENTS from behind the cursor, again and again.
-func (c *Correlator) follow(ctx context.Context) error {
-	told := false
-	return c.retry(ctx, "read the events", func() error {
-		err := c.cfg.Bus.FollowEvents(ctx, c.Sequence()+1,
-			func(e schemas.Event) error { return c.event(ctx, e) },
-			func() error {
-				if !told && c.cfg.Live != nil {
-					c.cfg.Live()
-				}
-				told = true
-				return nil
-			})
-		if err == nil {
-			err = fmt.Errorf("the bus ended it")
-		}
-		return err
-	})
-}
-
-// event lets the engine decide, and moves on when the decisions are stored.
-func (c *Correlator) event(ctx context.Context, e schemas.Event) error {
-	c.mu.Lock()
-	if e.Type == schemas.PlaybooksChanged && len(c.pending) > 0 {
-		c.swap(e)
-	}
-	c.busy = true
-	decisions := c.engine.Apply(e)
-	c.mu.Unlock()
-	for _, d := range decisions {
-		if err := c.record(ctx, e, d); err != nil {
-			return err
-		}
-	}
-	c.mu.Lock()
-	c.seq, c.busy = max(c.seq, e.Seq), false
-	c.mu.Unlock()
-	return nil
-}
-
-// retry does something until it is done or ctx ends.
+// retry does something until it is done, ctx ends, or it is hopeless.
 func (c *Correlator) retry(ctx context.Context, what string, do func() error) error {
 	wait := 100 * time.Millisecond
 	for {
@@ -205,12 +181,30 @@ func (c *Correlator) retry(ctx context.Context, what string, do func() error) er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if c.hopeless(err) {
+			return err
+		}
 		c.cfg.Log.Warn("correlator: it did not work, trying again", "what", what, "error", err, "in", wait)
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return ctx.Err()
-		case <-time.After(wait):
 		}
 		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// hopeless says that trying again does not help.
+func (c *Correlator) hopeless(err error) bool {
+	return errors.Is(err, errLog) || errors.Is(err, errNewer) || errors.Is(err, errTakenOver) || c.cfg.Fatal != nil && c.cfg.Fatal(err)
+}
+
+// sleep is false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }

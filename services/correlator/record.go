@@ -4,23 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
 	"firebreak/schemas"
 	"firebreak/services/correlator/engine"
 )
 
-// record stores a decision, however long that takes.
-func (c *Correlator) record(ctx context.Context, e schemas.Event, d engine.Decision) error {
+// tellOf makes what is not for the ledger known. It is false for what is.
+func (c *Correlator) tellOf(e schemas.Event, d engine.Decision) bool {
+	switch d := d.(type) {
+	case engine.Gap:
+		c.gap(e, d)
+	case engine.Overflowed:
+		c.cfg.Log.Error("correlator: a playbook has too many groups at once, the oldest are forgotten; give it a narrower condition, or a shorter `within` or `once`",
+			"playbook", d.Playbook, "signal", d.Signal, "limit", d.Limit, "count", d.Count, "incident", d.Incident)
+		c.say(e, schemas.WindowOverflowed, "overflow", d.OverflowEvent)
+	case engine.Unknown:
+		c.cfg.Log.Warn("correlator: what a playbook expected did not come, but its source was not alive throughout",
+			"playbook", d.Playbook, "signal", d.Signal, "group", d.Group, "reason", d.Reason)
+		c.say(e, schemas.MatchUnknown, "unknown", d.UnknownEvent)
+	case engine.Refused:
+		c.cfg.Log.Warn("correlator: events were refused", "source", d.Source, "reason", d.Reason, "count", d.Count, "last", d.Seq)
+		c.say(e, schemas.EventsRefused, "refused", d.RefusedEvent)
+	default:
+		return false
+	}
+	return true
+}
+
+// record stores a decision, however long that takes. An error means that ctx
+// has ended, or that the bus is hopeless.
+func (c *Correlator) record(ctx context.Context, d engine.Decision) error {
 	switch d := d.(type) {
 	case engine.Opened:
 		return c.opened(ctx, d)
 	case engine.Recurred:
 		return c.recurred(ctx, d)
-	case engine.Gap:
-		return c.gap(ctx, e, d)
-	case engine.Overflowed:
-		c.cfg.Log.Error("correlator: a playbook has too many groups at once, the oldest is forgotten; give it a shorter `once` or a narrower condition",
-			"playbook", d.Playbook, "group", d.Group, "incident", d.Incident)
 	}
 	return nil
 }
@@ -30,26 +51,41 @@ func (c *Correlator) record(ctx context.Context, e schemas.Event, d engine.Decis
 // (its event leaves no room for the steps) is given up: whoever can publish
 // such an event must not be able to stop all others' containment.
 func (c *Correlator) opened(ctx context.Context, d engine.Opened) error {
+	if _, there := c.known[d.Incident]; there {
+		return nil
+	}
 	r, err := schemas.NewRecord(d.Incident, schemas.TaskIncident, schemas.PlaceCore, schemas.KindOpened, 0, c.cfg.Now(), d.Opened)
 	if err != nil {
-		return err
+		c.giveUp(err, d.Incident)
+		return nil
 	}
 	return c.retry(ctx, "open incident "+d.Incident, func() error {
-		_, err := c.cfg.Bus.Append(ctx, r, schemas.Head{})
-		if errors.Is(err, schemas.ErrConflict) {
+		stored, err := c.cfg.Bus.Append(ctx, r, schemas.Head{})
+		switch {
+		case err == nil:
+			c.recorded(stored.Seq)
+		case errors.Is(err, schemas.ErrConflict):
 			c.cfg.Log.Debug("correlator: the incident is open already", "incident", d.Incident)
-			return nil
+		case errors.Is(err, schemas.ErrInvalid):
+			c.giveUp(err, d.Incident)
+		default:
+			return err
 		}
-		return c.giveUp(err, d.Incident)
+		return nil
 	})
 }
 
 // recurred stores a recurrence behind whatever is last: the conductor may have
-// closed the incident meanwhile.
+// closed the incident meanwhile. One that a former run stored, which is then
+// not the last one any more, is not stored twice.
 func (c *Correlator) recurred(ctx context.Context, d engine.Recurred) error {
+	if c.known[d.Incident] >= d.N {
+		return nil
+	}
 	r, err := schemas.NewRecord(d.Incident, schemas.TaskIncident, schemas.PlaceCore, schemas.KindRecurred, d.N, c.cfg.Now(), d.Recurred)
 	if err != nil {
-		return err
+		c.giveUp(err, d.Incident)
+		return nil
 	}
 	return c.retry(ctx, "tell incident "+d.Incident+" that it recurred", func() error {
 		for {
@@ -57,32 +93,49 @@ func (c *Correlator) recurred(ctx context.Context, d engine.Recurred) error {
 			if err != nil {
 				return err
 			}
-			if last.ID == r.ID {
+			if recurrence(last) >= d.N {
 				return nil
 			}
-			_, err = c.cfg.Bus.Append(ctx, r, last.Head())
-			if !errors.Is(err, schemas.ErrConflict) {
-				return c.giveUp(err, d.Incident)
-			}
-			if ctx.Err() != nil {
+			stored, err := c.cfg.Bus.Append(ctx, r, last.Head())
+			switch {
+			case err == nil:
+				c.recorded(stored.Seq)
+				return nil
+			case errors.Is(err, schemas.ErrInvalid):
+				c.giveUp(err, d.Incident)
+				return nil
+			case !errors.Is(err, schemas.ErrConflict):
+				return err
+			case ctx.Err() != nil:
 				return ctx.Err()
 			}
 		}
 	})
 }
 
-// giveUp ends the trying where the ledger will never take the record.
-func (c *Correlator) giveUp(err error, incident string) error {
-	if !errors.Is(err, schemas.ErrInvalid) {
-		return err
+// recorded notes where the ledger stands.
+func (c *Correlator) recorded(seq uint64) { c.ledger.Store(max(c.ledger.Load(), seq)) }
+
+// recurrence is the number of a record that tells of one, else 0.
+func recurrence(r schemas.Record) int {
+	if r.Kind != schemas.KindRecurred {
+		return 0
 	}
+	n, err := strconv.Atoi(r.ID[strings.LastIndexByte(r.ID, '/')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// giveUp says that the ledger will never take a record.
+func (c *Correlator) giveUp(err error, incident string) {
 	c.cfg.Log.Error("correlator: a decision cannot be stored and is given up; look at the event that brought it about",
 		"incident", incident, "error", err)
-	return nil
 }
 
 // gap makes a gap that the reader met part of the log.
-func (c *Correlator) gap(ctx context.Context, e schemas.Event, d engine.Gap) error {
+func (c *Correlator) gap(e schemas.Event, d engine.Gap) {
 	g := d.GapEvent
 	g.Reader = "correlator"
 	if g.To == 0 {
@@ -90,16 +143,16 @@ func (c *Correlator) gap(ctx context.Context, e schemas.Event, d engine.Gap) err
 	}
 	c.cfg.Log.Error("correlator: the log has let events go before they were read; give EVENTS more room, or find out what kept the correlator",
 		"from", g.From, "to", g.To)
-	ev, err := c.own(schemas.LogGap, fmt.Sprintf("gap/%d-%d", g.From, g.To), g)
-	if err != nil {
-		return err
-	}
-	return c.retry(ctx, "publish the gap", func() error {
-		_, err := c.cfg.Bus.Publish(ctx, ev)
-		return err
-	})
+	own, err := c.own(schemas.LogGap, fmt.Sprintf("gap/%d-%d", g.From, g.To), e.Stored, g)
+	c.outbox.add(own, err, c.cfg.Log)
 }
 
-func (c *Correlator) own(typ, id string, data any) (schemas.Event, error) {
-	return schemas.NewEvent(typ, "/"+c.cfg.Cluster+"/core/correlator", id, "", c.cfg.Now(), data)
+func (c *Correlator) source() string { return "/" + c.cfg.Cluster + "/core/correlator" }
+
+// own makes an event of the correlator's own.
+func (c *Correlator) own(typ, id string, at time.Time, data any) (schemas.Event, error) {
+	if at.IsZero() {
+		at = c.cfg.Now()
+	}
+	return schemas.NewEvent(typ, c.source(), id, "", at, data)
 }

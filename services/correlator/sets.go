@@ -4,43 +4,65 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"firebreak/schemas"
 	"firebreak/services/playbook"
 )
 
-// sets announces the set in force, and those that replace it.
+// maxContent is the largest set that is read back.
+const maxContent = 64 << 20
+
+// inForce names a set: by its digest, and by that of its sources in BLOBS.
+type inForce struct {
+	Digest  string `json:"digest"`
+	Content string `json:"content,omitempty"`
+}
+
+// inSet is a set that was announced.
+type inSet struct {
+	set     *playbook.Set
+	content string
+}
+
+// sets announces the set that shall be in force, and those that replace it.
 func (c *Correlator) sets(ctx context.Context) error {
-	if set := c.cfg.Set; set != nil && set.Digest != c.announced() {
-		if err := c.announce(ctx, set); err != nil {
-			return err
-		}
-	}
+	want, told := c.cfg.Set, c.told
 	for {
+		if want != nil && want.Digest != c.announced() {
+			if err := c.announce(ctx, want); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-told: // the log may have held another announcement
+			told = nil
 		case set, open := <-c.cfg.Sets:
 			if !open {
 				<-ctx.Done()
 				return ctx.Err()
 			}
-			if set == nil || set.Digest == c.announced() {
-				continue
-			}
-			if err := c.announce(ctx, set); err != nil {
-				return err
+			if set != nil {
+				c.mu.Lock()
+				c.cfg.Set = set
+				c.mu.Unlock()
+				want = set
 			}
 		}
 	}
 }
 
+// announced is the digest of the set that is in force when the log is read to
+// its end, as far as that is known.
 func (c *Correlator) announced() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.digest
+	return c.names
 }
 
 // announce publishes that a set comes into force. The moment is part of the
@@ -50,19 +72,22 @@ func (c *Correlator) announce(ctx context.Context, set *playbook.Set) error {
 	for _, p := range set.Playbooks {
 		names = append(names, p.Name)
 	}
-	content, err := c.keep(ctx, set)
+	content, err := c.store(ctx, set)
 	if err != nil {
 		// A set that cannot be looked up later is still the one to go by now.
 		c.cfg.Log.Warn("the sources of the playbooks are not kept; a replay will not see them", "digest", set.Digest, "error", err)
 	}
 	now := c.cfg.Now()
-	e, err := c.own(schemas.PlaybooksChanged, fmt.Sprintf("playbooks/%s/%d", set.Digest, now.UnixNano()),
+	e, err := c.own(schemas.PlaybooksChanged, fmt.Sprintf("playbooks/%s/%d", set.Digest, now.UnixNano()), now,
 		schemas.PlaybooksEvent{Digest: set.Digest, Names: names, Content: content})
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
-	c.pending[set.Digest] = set
+	c.unmet[e.ID] = inSet{set, content}
+	if c.force.Digest == set.Digest {
+		c.force.Content = content
+	}
 	c.mu.Unlock()
 	if err := c.retry(ctx, "announce the playbooks", func() error {
 		_, err := c.cfg.Bus.Publish(ctx, e)
@@ -71,18 +96,18 @@ func (c *Correlator) announce(ctx context.Context, set *playbook.Set) error {
 		return err
 	}
 	c.mu.Lock()
-	c.digest = set.Digest
+	c.names = set.Digest
 	c.mu.Unlock()
 	return nil
 }
 
-// keep stores the sources of a set and gives their digest.
-func (c *Correlator) keep(ctx context.Context, set *playbook.Set) (string, error) {
+// store keeps the sources of a set and gives their digest.
+func (c *Correlator) store(ctx context.Context, set *playbook.Set) (string, error) {
 	if c.cfg.Blobs == nil {
 		return "", nil
 	}
-	texts := make(map[string]string, len(set.Sources))
-	for name, text := range set.Sources {
+	texts := map[string]string{}
+	for name, text := range c.cfg.Sources(set) {
 		texts[name] = string(text)
 	}
 	raw, err := json.Marshal(texts)
@@ -98,20 +123,96 @@ func (c *Correlator) keep(ctx context.Context, set *playbook.Set) (string, error
 	return digest, nil
 }
 
-// swap puts an announced set in force. Sets of others, or of the past, are not ours to know.
-func (c *Correlator) swap(e schemas.Event) {
+// meet puts a set in force where the log announces it. Sets that nobody may
+// announce but the core are left alone.
+func (c *Correlator) meet(ctx context.Context, e schemas.Event) error {
 	if c.cfg.Writer != "" && e.Writer != c.cfg.Writer {
-		return
+		return nil
 	}
 	var say schemas.PlaybooksEvent
-	if json.Unmarshal(e.Data, &say) != nil {
-		return
+	if json.Unmarshal(e.Data, &say) != nil || say.Digest == "" {
+		return nil
 	}
-	set := c.pending[say.Digest]
-	if set == nil {
-		return
+	own, ours := c.unmet[e.ID]
+	delete(c.unmet, e.ID)
+	if len(c.unmet) == 0 {
+		c.names = say.Digest
 	}
-	delete(c.pending, say.Digest)
+	force := inForce{Digest: say.Digest, Content: say.Content}
+	if say.Digest == c.force.Digest {
+		c.force = force
+		return nil
+	}
+	set := own.set
+	if !ours {
+		set = c.setOf(ctx, force)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	c.engine.Swap(set)
-	c.cfg.Log.Info("playbooks in force", "digest", set.Digest, "count", len(set.Playbooks))
+	c.force = force
+	if set != nil && set.Digest != force.Digest {
+		c.force = inForce{Digest: set.Digest}
+	}
+	if set != nil {
+		c.cfg.Log.Info("playbooks in force", "digest", set.Digest, "count", len(set.Playbooks), "from", e.Seq)
+	}
+	return nil
+}
+
+// setOf finds a set: it is the one that was handed in, or is made again from
+// its sources. One that cannot be had is replaced by the one that was handed in.
+func (c *Correlator) setOf(ctx context.Context, force inForce) *playbook.Set {
+	if c.cfg.Set != nil && c.cfg.Set.Digest == force.Digest {
+		return c.cfg.Set
+	}
+	var set *playbook.Set
+	var err error
+	for wait := 200 * time.Millisecond; ; wait *= 2 {
+		set, err = c.compile(ctx, force)
+		if err == nil {
+			return set
+		}
+		if errors.Is(err, schemas.ErrAbsent) || errors.Is(err, schemas.ErrInvalid) || wait > 2*time.Second || !sleep(ctx, wait) {
+			break
+		}
+	}
+	if ctx.Err() == nil {
+		c.cfg.Log.Error("correlator: the playbooks that were in force here cannot be had; those that are configured now take their place at once", "digest", force.Digest, "error", err)
+	}
+	return c.cfg.Set
+}
+
+// compile makes a set of the past from its sources.
+func (c *Correlator) compile(ctx context.Context, force inForce) (*playbook.Set, error) {
+	if c.cfg.Blobs == nil || c.cfg.Compile == nil || force.Content == "" {
+		return nil, fmt.Errorf("set %s: %w: its sources were not kept", force.Digest, schemas.ErrAbsent)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	r, err := c.cfg.Blobs.Blob(ctx, force.Content)
+	if err != nil {
+		return nil, fmt.Errorf("sources of set %s: %w", force.Digest, err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, maxContent))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("sources of set %s: %w", force.Digest, err)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal(raw, &texts); err != nil {
+		return nil, fmt.Errorf("sources of set %s: %w: %w", force.Digest, schemas.ErrInvalid, err)
+	}
+	sources := make(map[string][]byte, len(texts))
+	for name, text := range texts {
+		sources[name] = []byte(text)
+	}
+	set, err := c.cfg.Compile(sources)
+	if err != nil {
+		return nil, fmt.Errorf("set %s, of which this program makes nothing: %w: %w", force.Digest, schemas.ErrInvalid, err)
+	}
+	if set == nil || set.Digest != force.Digest {
+		return nil, fmt.Errorf("set %s: %w: its sources make another one", force.Digest, schemas.ErrInvalid)
+	}
+	return set, nil
 }

@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"firebreak/schemas"
@@ -26,7 +27,9 @@ func (c *check) action(w *walk, s document.Step, out *schemas.Step, scope expr.S
 	}
 	if s.Target != nil && s.Target.Value != "" {
 		out.Target = s.Target.Value
-		c.inStep(*s.Target, expr.Any, scope)
+		lookups := scope
+		lookups.Lookups = true // and not in the texts of with
+		c.inStep(*s.Target, expr.Any, lookups)
 	}
 	if s.With != nil {
 		out.With = json.RawMessage(s.With.JSON)
@@ -86,11 +89,11 @@ var kindFields = map[string]string{"container": "container.id", "pod": "k8s.pod.
 // safety checks what must not go wrong silently.
 func (c *check) safety(w *walk, s document.Step, spec schemas.Spec) {
 	at := s.Do.At
-	if spec.DestroysEvidence && !w.captured {
-		c.errorf(at, "put evidence.capture before it", "%s destroys evidence, and no step before it captures any", spec.Name)
+	if spec.DestroysEvidence {
+		c.evidence(w, s, at, spec.Name)
 	}
-	if s.OnExpire != nil && s.OnExpire.Value == ExpireTerminate && !w.captured && !captures(s) {
-		c.errorf(s.OnExpire.At, "put evidence.capture before it", "onExpire: terminate destroys evidence, and no step before it captures any")
+	if s.OnExpire != nil && s.OnExpire.Value == ExpireTerminate && !captures(s) {
+		c.evidence(w, s, s.OnExpire.At, "onExpire: terminate")
 	}
 	if spec.Irreversible && (s.Irreversible == nil || !s.Irreversible.Value) {
 		c.errorf(at, "add irreversible: true when that is meant", "%s cannot be undone", spec.Name)
@@ -98,14 +101,21 @@ func (c *check) safety(w *walk, s document.Step, spec schemas.Spec) {
 	if s.For != nil && spec.Undo == "" {
 		c.errorf(s.For.At, "take for out", "%s has no effect that ends, so it cannot be held for a time", spec.Name)
 	}
-	field, placed := kindFields[spec.TargetKind]
-	if !placed || s.Target != nil {
-		return
+	if field, placed := kindFields[spec.TargetKind]; placed && s.Target == nil && !w.p.gives(field) {
+		c.errorf(at, "give it a target, or take another signal", "%s acts on a %s, and %s events name none",
+			spec.Name, spec.TargetKind, strings.Join(w.p.lacking(field), " and "))
 	}
-	for _, signal := range w.p.Signals {
-		if _, known := schemas.Schema(signal.Type); known && !expr.Gives(signal.Type, field) {
-			c.errorf(at, "give it a target, or take another signal", "%s acts on a %s, and %s events name none",
-				spec.Name, spec.TargetKind, strings.TrimPrefix(signal.Type, schemas.Prefix))
-		}
+}
+
+// evidence wants it captured before something destroys it: by a step that
+// always runs, or by one that this step needs.
+func (c *check) evidence(w *walk, s document.Step, at document.Place, what string) {
+	needed := slices.ContainsFunc(s.Needs, func(n document.Text) bool { return slices.Contains(w.perhaps, n.Value) })
+	switch {
+	case w.captured || needed:
+	case len(w.perhaps) > 0:
+		c.errorf(at, "let it need that step: needs: ["+w.perhaps[0]+"]", "%s destroys evidence, and %s captures it on a condition alone", what, w.perhaps[0])
+	default:
+		c.errorf(at, "put evidence.capture before it", "%s destroys evidence, and no step before it captures any", what)
 	}
 }

@@ -7,15 +7,16 @@ import (
 	"firebreak/services/playbook/expr"
 )
 
-// condition compiles a condition on an event; nil when it has errors.
-func (c *check) condition(text document.Text, eventType string) *expr.Program {
-	p, err := expr.Condition(text.Value, eventType)
+// condition compiles a condition on an event that has one of the types; nil
+// when it has errors.
+func (c *check) condition(text document.Text, eventTypes []string) *expr.Program {
+	p, err := c.compiler.ConditionOn(text.Value, eventTypes)
 	return c.compiled(text, p, err)
 }
 
 // inStep compiles an expression of a step; nil when it has errors.
 func (c *check) inStep(text document.Text, result expr.Result, scope expr.Scope) *expr.Program {
-	p, err := expr.StepIn(text.Value, result, scope)
+	p, err := c.compiler.StepIn(text.Value, result, scope)
 	return c.compiled(text, p, err)
 }
 

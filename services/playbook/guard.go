@@ -63,9 +63,7 @@ func (c *check) writtenGuard(p *Playbook, g *document.Guard) {
 		return
 	}
 	p.Guard.Except = g.Except.Value
-	for _, s := range p.Signals {
-		if _, known := schemas.Schema(s.Type); known {
-			c.condition(*g.Except, s.Type)
-		}
+	if types := p.completing(p.Match); len(types) > 0 {
+		c.condition(*g.Except, types)
 	}
 }

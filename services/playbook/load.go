@@ -10,6 +10,7 @@ import (
 
 	"firebreak/schemas"
 	"firebreak/services/playbook/document"
+	"firebreak/services/playbook/expr"
 )
 
 // Source is the text of one playbook.
@@ -26,7 +27,7 @@ func Load(sources []Source, specs []schemas.Spec) (*Set, []Finding) {
 	sorted := slices.Clone(sources)
 	slices.SortStableFunc(sorted, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
 	set := &Set{Digest: digest(sorted), Sources: map[string][]byte{}}
-	actions := newActions(specs)
+	actions, compiler := newActions(specs), expr.NewCompiler()
 	var findings []Finding
 	owners := map[string]string{} // file by the name of its playbook
 	for i, s := range sorted {
@@ -35,7 +36,7 @@ func Load(sources []Source, specs []schemas.Spec) (*Set, []Finding) {
 			continue
 		}
 		set.Sources[s.Name] = s.Data
-		c := &check{file: s.Name, actions: actions}
+		c := &check{file: s.Name, actions: actions, compiler: compiler}
 		p := c.playbook(s)
 		if p != nil {
 			if owner, taken := owners[p.Name]; taken {
@@ -72,6 +73,7 @@ func digest(sorted []Source) string {
 type check struct {
 	file     string
 	actions  *actions
+	compiler *expr.Compiler
 	doc      *document.Playbook
 	findings []Finding
 }
@@ -92,7 +94,7 @@ func (c *check) playbook(s Source) *Playbook {
 	}
 	c.metadata(p)
 	c.signals(p)
-	c.group(p)
+	c.join(p)
 	c.guard(p, s.Mode)
 	c.steps(p)
 	if Failed(c.findings) {

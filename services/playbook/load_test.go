@@ -2,6 +2,7 @@ package playbook_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -246,6 +247,15 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte(head + on + then))
 	f.Add([]byte("a: &a [*a]"))
+	for _, m := range []string{
+		"  sequence: [bruteforce, ok]\n  until: start\n  by: host.name\n  within: 1m\n",
+		"  distinct: {of: fail, field: user.name, atLeast: 3}\n  by: {fail: host.name}\n  within: 1m\n",
+		"  absent: {after: fail, expect: ok}\n  by: [host.name, user.name]\n  within: 1m\n",
+		"  baseline: {of: load, field: container.cpu.utilization, factor: 1.5, over: 1h}\n  by: container.id\n",
+		"  all: [any, start]\n",
+	} {
+		f.Add([]byte(head + "on:\n" + logins + "  bruteforce: {count: {of: fail, atLeast: 3}}\n  any: {any: [bruteforce, any]}\nmatch:\n" + m + told))
+	}
 	f.Add([]byte(head + "on: {a: {type: runtime.process.started, when: 'has(k8s.pod.labels[\"a\"])'}}\n" + then))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		set, findings := playbook.Load([]playbook.Source{{Name: "f.yaml", Data: data}}, specs)
@@ -303,5 +313,42 @@ func TestParallelGroup(t *testing.T) {
 	_, findings := playbook.Load([]playbook.Source{{Name: "a.yaml", Data: []byte(strings.Replace(text, "needs: [both]", `when: steps.both.state == "enforced"`, 1))}}, specs)
 	if len(findings) == 0 {
 		t.Error("a parallel has no state, and nothing says so")
+	}
+}
+
+// many gives so many playbooks of eight expressions each, no two the same.
+func many(count int) []playbook.Source {
+	sources := make([]playbook.Source, count)
+	for n := range sources {
+		text := strings.Replace(whole, "name: miner\n", fmt.Sprintf("name: miner-%d\n", n), 1)
+		text = strings.ReplaceAll(text, "xmrig", fmt.Sprintf("xmrig-%d", n))
+		sources[n] = playbook.Source{Name: fmt.Sprintf("%05d.yaml", n), Data: []byte(text)}
+	}
+	return sources
+}
+
+func TestLoadMany(t *testing.T) {
+	t.Parallel()
+	set := load(t, many(500)...)
+	if len(set.Playbooks) != 500 {
+		t.Fatalf("%d playbooks, want 500", len(set.Playbooks))
+	}
+	// What is compiled once for all must still be each one's own.
+	for n, p := range set.Playbooks {
+		name := fmt.Sprintf("xmrig-%s", strings.TrimPrefix(p.Name, "miner-"))
+		got, err := p.Signals[0].When.Bool(map[string]any{"process": map[string]any{"executable": map[string]any{"name": name}}})
+		if err != nil || !got {
+			t.Fatalf("playbook %d (%s) gives %v, %v of %s", n, p.Name, got, err, name)
+		}
+	}
+}
+
+// BenchmarkLoadMany loads the largest set that anybody would have.
+func BenchmarkLoadMany(b *testing.B) {
+	sources := many(10_000)
+	for b.Loop() {
+		if set, findings := playbook.Load(sources, specs); set == nil {
+			b.Fatal(findings)
+		}
 	}
 }

@@ -18,13 +18,18 @@ type walk struct {
 	ids      map[string]bool // all ids in use, so that a default is not taken
 	earlier  []string        // steps that have run before this one
 	captured bool            // evidence has been captured
+	perhaps  []string        // steps before this one that capture it on a condition
 
 	groups map[string][]string // the steps within each parallel that has run before, by its id
+	dead   map[string]bool     // steps that never run, by id
+	failed []string            // the steps in whose stead these run
+
+	assumed []string // paths that are there, since the conditions of the step and of what holds it are true
 }
 
 // steps checks and compiles `then`.
 func (c *check) steps(p *Playbook) {
-	w := &walk{p: p, ids: map[string]bool{}, groups: map[string][]string{}}
+	w := &walk{p: p, ids: map[string]bool{}, groups: map[string][]string{}, dead: map[string]bool{}}
 	c.writtenIDs(w, c.doc.Then)
 	p.Steps = c.list(w, c.doc.Then, false)
 }
@@ -63,7 +68,7 @@ func (w *walk) id(s document.Step) string {
 func (c *check) list(w *walk, steps []document.Step, atOnce bool) []schemas.Step {
 	var out []schemas.Step
 	var ids []string
-	captured := w.captured
+	captured, perhaps := w.captured, w.perhaps
 	for _, s := range steps {
 		id := w.id(s)
 		out = append(out, c.step(w, s, id))
@@ -72,8 +77,14 @@ func (c *check) list(w *walk, steps []document.Step, atOnce bool) []schemas.Step
 			continue
 		}
 		w.earlier = append(w.earlier, id)
-		captured = captured || captures(s)
-		w.captured = captured
+		switch {
+		case !captures(s):
+		case c.certain(w, s) && !w.dead[id]:
+			captured = true
+		default:
+			perhaps = append(slices.Clip(perhaps), id)
+		}
+		w.captured, w.perhaps = captured, perhaps
 	}
 	w.earlier = append(w.earlier, ids...)
 	return out
@@ -84,14 +95,42 @@ func captures(s document.Step) bool {
 	return s.Do != nil && strings.HasPrefix(s.Do.Value, "evidence.") || slices.ContainsFunc(s.Parallel, captures)
 }
 
+// certain says whether what captures evidence among a step does so whatever
+// else happens.
+func (c *check) certain(w *walk, s document.Step) bool {
+	switch {
+	case len(s.Needs) > 0 || s.When != nil && !c.always(w, s.When.Value):
+		return false
+	case len(s.Parallel) == 0:
+		return true
+	default:
+		return slices.ContainsFunc(s.Parallel, func(p document.Step) bool { return captures(p) && c.certain(w, p) })
+	}
+}
+
+// always says whether a condition is true by what is known of the playbook.
+func (c *check) always(w *walk, text string) bool {
+	scope := w.scope()
+	scope.Lookups = true
+	p, err := c.compiler.StepIn("!("+text+"\n)", expr.Bool, scope)
+	return err == nil && w.never(p)
+}
+
+// never says whether a condition is false by what is known of the playbook.
+func (w *walk) never(p *expr.Program) bool {
+	incident := map[string]any{"severity": w.p.Severity, "playbook": w.p.Name}
+	return p.Never(map[string]any{"incident": incident}, "incident.severity", "incident.playbook")
+}
+
 func (c *check) step(w *walk, s document.Step, id string) schemas.Step {
 	out := schemas.Step{ID: id}
-	scope := w.scope()
 	if s.When != nil && s.When.Value != "" {
 		out.When = s.When.Value
-		c.inStep(*s.When, expr.Bool, scope)
+		outer := w.assumed
+		w.assumed = append(slices.Clip(outer), c.stepWhen(w, *s.When, id)...)
+		defer func() { w.assumed = outer }()
 	}
-	out.Needs = c.needs(w, s)
+	out.Needs = c.needs(w, s, id)
 	switch {
 	case s.Do != nil && s.Parallel != nil:
 		c.errorf(s.At, "put the action among the parallel ones", "a step has either do or parallel")
@@ -103,10 +142,27 @@ func (c *check) step(w *walk, s document.Step, id string) schemas.Step {
 	case s.Do == nil:
 		c.errorf(s.At, "add do: with the name of an action", "a step that does nothing")
 	case s.Do.Value != "":
-		c.action(w, s, &out, scope)
+		c.action(w, s, &out, w.scope())
 	}
 	out.OnFailure = c.onFailure(w, s, id)
 	return out
+}
+
+// stepWhen compiles a step's condition, and finds out whether it can ever be
+// true; it gives the paths that are there when it is.
+func (c *check) stepWhen(w *walk, text document.Text, id string) []string {
+	scope := w.scope()
+	scope.Lookups = true
+	p, err := c.compiler.StepIn(text.Value, expr.Bool, scope)
+	if err == nil && w.never(p) {
+		c.errorf(text.At, "take the step out, or its condition", "unreachable: the condition is never true in this playbook")
+		w.dead[id] = true
+		return nil
+	}
+	if p = c.compiled(text, p, err); p == nil {
+		return nil
+	}
+	return p.Present()
 }
 
 // spread gives the steps of a parallel what its own `when` and `needs` ask for:
@@ -155,67 +211,37 @@ func within(steps []schemas.Step) []string {
 	return out
 }
 
-// scope is what the step's expressions can speak of.
-func (w *walk) scope() expr.Scope {
-	scope := expr.Scope{Signals: map[string]string{}, Steps: []string{}}
-	for _, id := range w.earlier {
-		if _, group := w.groups[id]; !group { // a parallel has no state of its own
-			scope.Steps = append(scope.Steps, id)
-		}
-	}
-	for _, s := range w.p.Signals {
-		if _, known := schemas.Schema(s.Type); known {
-			scope.Signals[s.Name] = s.Type
-		}
-		scope.Present = append(scope.Present, w.p.present(s)...)
-	}
-	return scope
-}
-
-// present gives the paths that are there when the playbook has matched: what
-// the signal's condition tests, and the fields of the group.
-func (p *Playbook) present(s Signal) []string {
-	var fields []string
-	if s.When != nil {
-		fields = slices.Clone(s.When.Present())
-	}
-	for n, of := range p.Match.Of {
-		if p.Signals[of].Name != s.Name {
-			continue
-		}
-		for _, path := range p.Match.By[n] {
-			for end := range path {
-				fields = append(fields, strings.Join(path[:end+1], "."))
-			}
-		}
-	}
-	paths := make([]string, len(fields))
-	for i, f := range fields {
-		paths[i] = "signals." + s.Name + "." + f
-	}
-	return paths
-}
-
 // onFailure compiles the steps that run in a step's stead. What they leave
 // behind is not there for the steps after it, which run as often without them.
 func (c *check) onFailure(w *walk, s document.Step, id string) []schemas.Step {
 	inner := *w
 	inner.earlier = append(slices.Clone(w.earlier), id)
-	inner.captured = w.captured || captures(s)
+	inner.captured = w.captured // what failed has captured nothing
 	inner.groups = maps.Clone(w.groups)
+	inner.failed = append(slices.Clone(w.failed), id)
+	if w.dead[id] && len(s.OnFailure) > 0 {
+		c.errorf(s.OnFailure[0].At, "take it out", "unreachable: %s never runs, so it cannot fail", id)
+	}
 	return c.list(&inner, s.OnFailure, false)
 }
 
-func (c *check) needs(w *walk, s document.Step) []string {
+func (c *check) needs(w *walk, s document.Step, id string) []string {
 	var out []string
 	for _, n := range s.Needs {
-		if ids, group := w.groups[n.Value]; group {
-			out = append(out, ids...)
-			continue
+		ids, group := w.groups[n.Value]
+		if !group {
+			ids = []string{n.Value}
 		}
-		out = append(out, n.Value)
+		out = append(out, ids...)
 		switch {
-		case slices.Contains(w.earlier, n.Value) || n.Value == "":
+		case n.Value == "": // its absence was reported
+		case w.dead[n.Value]:
+			c.errorf(n.At, "take it out", "unreachable: it needs %s, which never runs", n.Value)
+			w.dead[id] = true
+		case slices.Contains(w.failed, n.Value):
+			c.errorf(n.At, "take it out", "unreachable: it needs %s, and runs only when that has failed", n.Value)
+			w.dead[id] = true
+		case group || slices.Contains(w.earlier, n.Value):
 		case w.ids[n.Value]:
 			c.errorf(n.At, "move that step up", "needs %s, which does not run before this step", n.Value)
 		default:

@@ -40,7 +40,7 @@ func (c *check) templates(with *document.Data, scope expr.Scope) map[string]temp
 				continue
 			}
 			t := template{whole: len(parts) == 1}
-			program, err := expr.StepIn(part.Text, expr.Any, scope)
+			program, err := c.compiler.StepIn(part.Text, expr.Any, scope)
 			if c.compiledAt(text, part.Offset, program, err) && t.whole {
 				t.gives = program.Gives()
 			}

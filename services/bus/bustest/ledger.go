@@ -14,14 +14,19 @@ import (
 
 // Bus keeps everything in memory. The zero value is not ready; use [New].
 type Bus struct {
+	Now func() time.Time // by which it stamps what it stores; set it before use
+
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every write
 
 	events  []schemas.Event
+	first   uint64 // sequence of events[0]; before it the log has let go
+	log     int    // counts the logs made anew or cut
 	ids     map[string]uint64
 	records []schemas.Record
 	state   map[string]entry
 	rev     uint64
+	items   []change // of the inventory
 }
 
 type entry struct {
@@ -31,7 +36,7 @@ type entry struct {
 
 // New gives an empty bus.
 func New() *Bus {
-	return &Bus{changed: make(chan struct{}), ids: map[string]uint64{}, state: map[string]entry{}}
+	return &Bus{Now: time.Now, changed: make(chan struct{}), first: 1, ids: map[string]uint64{}, state: map[string]entry{}}
 }
 
 // Client speaks for one writer. Place limits what FollowLedger hands on; ""
@@ -52,20 +57,6 @@ func (b *Bus) wake() {
 	b.changed = make(chan struct{})
 }
 
-// Publish stores an event once.
-func (c *Client) Publish(_ context.Context, e schemas.Event) (uint64, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if seq, seen := c.ids[e.Key()]; seen {
-		return seq, nil
-	}
-	e.Seq, e.Writer, e.Stored = uint64(len(c.events)+1), c.Writer, time.Now().UTC()
-	c.events = append(c.events, e)
-	c.ids[e.Key()] = e.Seq
-	c.wake()
-	return e.Seq, nil
-}
-
 // Append stores a record if its task's place still ends in after.
 func (c *Client) Append(_ context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error) {
 	c.mu.Lock()
@@ -78,7 +69,7 @@ func (c *Client) Append(_ context.Context, r schemas.Record, after schemas.Head)
 		return schemas.Record{}, fmt.Errorf("append %s: %w: sequence %d is there", r.Subject(), schemas.ErrConflict, last.Seq)
 	}
 	r.Writer, r.Prev = c.Writer, after.Hash
-	r.Seq, r.Stored = uint64(len(c.records)+1), time.Now().UTC()
+	r.Seq, r.Stored = uint64(len(c.records)+1), c.Now().UTC()
 	c.records = append(c.records, r)
 	c.wake()
 	return r, nil
@@ -115,11 +106,6 @@ func (c *Client) FollowLedger(ctx context.Context, from uint64, handle func(sche
 		}
 		return handle(r)
 	}, live)
-}
-
-// FollowEvents hands on every event from a sequence on.
-func (c *Client) FollowEvents(ctx context.Context, from uint64, handle func(schemas.Event) error, live func() error) error {
-	return follow(ctx, c.Bus, from, func() []schemas.Event { return c.events }, handle, live)
 }
 
 func follow[T any](ctx context.Context, b *Bus, from uint64, all func() []T, handle func(T) error, live func() error) error {

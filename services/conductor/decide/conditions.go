@@ -82,13 +82,18 @@ func (q *question) when(t *schemas.Target) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return p.Bool(vars)
+	v, err := p.EvalIn(vars, (*lookups)(q))
+	if err != nil {
+		return false, err
+	}
+	holds, isBool := v.(bool)
+	if !isBool {
+		return false, fmt.Errorf("%s: gives %T, want bool", q.step.When, v)
+	}
+	return holds, nil
 }
 
 func (q *question) program(text string, result expr.Result) (*expr.Program, error) {
-	if usesInventory(text) {
-		return nil, fmt.Errorf("%q: %w: look-ups in the inventory come with a later version", text, schemas.ErrInvalid)
-	}
 	return q.programs.step(text, result, q.types())
 }
 
@@ -96,34 +101,20 @@ func (q *question) round() incident.Round { return q.Incident.Rounds()[q.ask.Rou
 
 // types of the signals that a step may speak of; those of the opening stay
 // when a recurrence brings only one.
-func (q *question) types() map[string]string {
-	out := map[string]string{}
+func (q *question) types() map[string][]string {
+	out := map[string][]string{}
+	for name, types := range q.Incident.Opened().Types {
+		out[name] = types
+	}
 	for _, signals := range []map[string]schemas.Signal{q.Incident.Opened().Signals, q.round().Signals} {
 		for name, s := range signals {
 			if _, known := schemas.Schema(s.Type); !known {
 				return nil // a foreign type: its fields are not known beforehand
 			}
-			out[name] = s.Type
+			if out[name] == nil {
+				out[name] = []string{s.Type}
+			}
 		}
 	}
 	return out
-}
-
-// usesInventory finds a look-up in an expression, though not one in a text.
-func usesInventory(text string) bool {
-	var quote rune
-	var code strings.Builder
-	for _, c := range text {
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		default:
-			code.WriteRune(c)
-		}
-	}
-	return strings.Contains(code.String(), "inventory.")
 }

@@ -44,11 +44,12 @@ func New(specs []schemas.Spec, p Protected) *Decider {
 
 // Situation is what a decision rests on, besides the incident's records.
 type Situation struct {
-	Incident *incident.Incident
-	Hold     schemas.Hold
-	Budget   *Budget
-	Now      time.Time // by the ledger's clock
-	Lease    uint64
+	Incident  *incident.Incident
+	Inventory *Inventory // for look-ups; nil: there is none
+	Hold      schemas.Hold
+	Budget    *Budget
+	Now       time.Time // by the ledger's clock
+	Lease     uint64
 }
 
 // Task is a record to be stored: a request at a target's place, or an outcome at the core.
@@ -127,6 +128,9 @@ type question struct {
 	step *schemas.Step
 	spec schemas.Spec
 	vars map[string]any
+
+	answer *schemas.Answer    // what the inventory said so far; nil when it was not asked
+	found  []schemas.Entities // what it found: a target may be one of them
 }
 
 // instead gives the one outcome of a step that asks no target, unless the step
@@ -147,7 +151,7 @@ func (q *question) instead(kind schemas.Kind, o schemas.Outcome) []Task {
 }
 
 func (q *question) outcome(id string, kind schemas.Kind, o schemas.Outcome, t *schemas.Target) Task {
-	o.Step, o.Action, o.Round, o.Target = q.step.ID, q.step.Do, q.ask.Round, t
+	o.Step, o.Action, o.Round, o.Target, o.Asked = q.step.ID, q.step.Do, q.ask.Round, t, q.answer
 	return Task{ID: id, Place: schemas.PlaceCore, Kind: kind, Outcome: &o}
 }
 
@@ -181,7 +185,7 @@ func (q *question) one(id string, t schemas.Target) (Task, bool) {
 	}
 	return Task{ID: id, Place: t.Place, Kind: schemas.KindRequested, Requested: &schemas.Requested{
 		Step: q.step.ID, Action: q.step.Do, Target: t, With: with, Mode: mode, Attempt: 1,
-		For: q.step.For, OnExpire: q.onExpire(), Round: q.ask.Round, Lease: q.Lease,
+		For: q.step.For, OnExpire: q.onExpire(), Asked: q.answer, Round: q.ask.Round, Lease: q.Lease,
 		NoVerify: q.spec.Verify == "", NoUndo: q.spec.Undo == "",
 	}}, true
 }

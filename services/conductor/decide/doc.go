@@ -11,9 +11,9 @@
 // may act (condition, needs, target, unknown action, hold); `failed` when a
 // `target` or a ${…} cannot be evaluated.
 //
-// It does not look things up: `target: inventory.…` needs the inventory's
-// answers and is refused with that reason until they can be recorded.
-// `limit.share` needs them too and is not looked at yet.
+// `target` and `when` may ask the [Inventory]; what it said goes into the
+// record. `limit.share` needs to know a workload's replicas and is not looked
+// at yet.
 //
 // Start with [Decider.Step]; guard.go has the guardrails in their order.
 package decide

@@ -33,15 +33,15 @@ func (p *programs) condition(text, eventType string) (*expr.Program, error) {
 	})
 }
 
-func (p *programs) step(text string, result expr.Result, types map[string]string) (*expr.Program, error) {
+func (p *programs) step(text string, result expr.Result, types map[string][]string) (*expr.Program, error) {
 	var key strings.Builder
 	fmt.Fprintf(&key, "step\n%d\n", result)
 	for _, name := range slices.Sorted(maps.Keys(types)) {
-		key.WriteString(name + "=" + types[name] + "\n")
+		key.WriteString(name + "=" + strings.Join(types[name], "|") + "\n")
 	}
 	key.WriteString(text)
 	return p.get(key.String(), func() (*expr.Program, error) {
-		return expr.StepIn(text, result, expr.Scope{Signals: types})
+		return expr.StepIn(text, result, expr.Scope{Signals: types, Lookups: true})
 	})
 }
 

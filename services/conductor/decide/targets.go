@@ -117,7 +117,7 @@ func (q *question) expressed() ([]schemas.Target, schemas.Kind, *schemas.Outcome
 	if err != nil {
 		return failed(err)
 	}
-	v, err := p.Eval(vars)
+	v, err := p.EvalIn(vars, (*lookups)(q))
 	if err != nil {
 		return failed(err)
 	}
@@ -141,19 +141,15 @@ func (q *question) expressed() ([]schemas.Target, schemas.Kind, *schemas.Outcome
 	return out, "", nil
 }
 
-// entity resolves what `target` gave by the entities that the signals hold:
-// only of those it is known where they are.
+// entity resolves what `target` gave by the entities that the signals hold and
+// the inventory found: only of those it is known where they are.
 func (q *question) entity(v any) (schemas.Target, error) {
 	id := ""
 	switch v := v.(type) {
 	case string:
 		id = v
 	case map[string]any:
-		name := "id"
-		if q.spec.TargetKind == kindPod {
-			name = "uid"
-		}
-		id, _ = v[name].(string)
+		id, _ = v[idName(q.spec.TargetKind)].(string)
 	}
 	if id == "" {
 		return schemas.Target{}, fmt.Errorf("gave %v, which names no %s", v, q.spec.TargetKind)
@@ -171,5 +167,10 @@ func (q *question) entity(v any) (schemas.Target, error) {
 			}
 		}
 	}
-	return schemas.Target{}, fmt.Errorf("gave %s %q, which none of the events holds, so its place is not known", q.spec.TargetKind, id)
+	for _, e := range q.found {
+		if t, err := q.target(e); err == nil && t.ID == id {
+			return t, nil
+		}
+	}
+	return schemas.Target{}, fmt.Errorf("gave %s %q, which neither an event nor the inventory holds, so its place is not known", q.spec.TargetKind, id)
 }

@@ -49,11 +49,11 @@ func (q *question) variables(t *schemas.Target) (map[string]any, error) {
 func plain(v any) (map[string]any, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("target: %w", err)
+		return nil, fmt.Errorf("entity: %w", err)
 	}
 	var out map[string]any
 	if err := json.Unmarshal(raw, &out); err != nil {
-		return nil, fmt.Errorf("target: %w", err)
+		return nil, fmt.Errorf("entity: %w", err)
 	}
 	return out, nil
 }

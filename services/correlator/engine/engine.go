@@ -3,21 +3,13 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"time"
+	"strings"
 
 	"firebreak/schemas"
+	"firebreak/schemas/intake"
+	"firebreak/services/correlator/engine/index"
+	"firebreak/services/correlator/engine/window"
 	"firebreak/services/playbook"
-)
-
-const (
-	// aheadBound is how far an event's own time may lie after the log's stamp.
-	aheadBound = time.Minute
-	// defaultStale is how old a match may be when it is stored, unless the
-	// playbook says otherwise.
-	defaultStale = 15 * time.Minute
-	// maxGroups bounds the groups of one playbook that are remembered.
-	maxGroups = 1 << 17
 )
 
 // Engine matches events with the playbooks of a set. It is not safe for
@@ -26,69 +18,147 @@ type Engine struct {
 	// Marker is the only writer whose events may arm or silence a group; ""
 	// trusts all, as for a replay.
 	Marker string
+	// AssumeAlive takes every source for alive: for files and tests, which have
+	// no heartbeats.
+	AssumeAlive bool
+	// Observe is told what becomes of each event, for explanations; nil costs nothing.
+	Observe func(Observation)
 
-	set       *playbook.Set
-	byType    map[string][]rule
-	books     map[string]*book // by the playbook's name; outlives a change of the set
-	incidents map[string]*group
-	stats     map[string]*Stats
-	now       time.Time // latest event time seen
-	limit     int
+	*plan
+	limits limits
+	stats  map[string]*Stats
+
+	state
+	due   deadlines // of what is pending in the store
+	fresh notes     // of what the store has noted
+
+	now  event // the event that is being applied
+	work work
+	out  []Decision
 }
 
-// rule is a signal of a playbook, under the type of event it waits for.
-type rule struct {
-	playbook *playbook.Playbook
-	signal   *playbook.Signal
-	stats    *Stats
+// state is all that the engine has seen and still needs: what a snapshot holds.
+type state struct {
+	books     map[string]*groups // of `once`, by the playbook's name; they outlive a change of the set
+	incidents map[string]*group
+	clock     clock
+	done      int64 // every deadline before it has been decided
+	swept     int64 // the watermark when windows were last closed for their age
+	store     *window.Store
+	seen      twice
+	reports   reports
+}
+
+// limits bound the memory.
+type limits struct {
+	groups  int   // of `once`, of one playbook
+	windows int   // of one match
+	prune   int32 // entries from which on a window is looked through for what it needs no more; 0: each time
+}
+
+const (
+	maxGroups  = 1 << 17
+	maxWindows = 1_000_000
+	fewEntries = 8
+	// entriesPerLane bounds the events that one window holds of one operand or
+	// value. Those that are dropped are the oldest; they would matter only to
+	// an event that comes out of order among so many.
+	entriesPerLane = 4096
+)
+
+// event is the one that is being applied.
+type event struct {
+	schemas.Event
+	moment
+	hash uint64
+}
+
+// work is memory that is used again for each event.
+type work struct {
+	scratch index.Scratch
+	rules   []int
+	data    map[string]any
+	failed  func(rule int, err error)
+	yield   func(rule int, data map[string]any)
+	ids     []int32
+	fires   []fire
+	passed  []pass
 }
 
 // Stats counts what happened to the events of a playbook.
 type Stats struct {
 	Matched    uint64 // conditions that held
-	Errors     uint64 // conditions and group fields that could not be evaluated: no match
+	Errors     uint64 // conditions and fields that could not be evaluated: no match
 	Suppressed uint64 // matches left alone because a person asked for it
-	Late       uint64 // matches from before the window of their group
+	Late       uint64 // events kept out of windows, and matches from before the window of their group
+	Duplicates uint64 // events that had been delivered before
+	Unknown    uint64 // absences that could not be told from a lost source
+	Overflowed uint64 // groups forgotten so that others could be kept
+	Unrecalled uint64 // events that took part and that the log no longer has
+	Windows    int    // open now
 	LastError  string
 }
 
 // New gives an engine for a set; nil is a set without playbooks.
 func New(set *playbook.Set) *Engine {
-	e := &Engine{books: map[string]*book{}, incidents: map[string]*group{}, stats: map[string]*Stats{}, limit: maxGroups}
-	e.Swap(set)
+	if set == nil {
+		set = &playbook.Set{}
+	}
+	e := &Engine{limits: limits{groups: maxGroups, windows: maxWindows, prune: fewEntries}, stats: map[string]*Stats{}}
+	e.forget(set)
+	e.work.failed = func(rule int, err error) {
+		e.leaf[rule].book.stats.fail(err)
+		e.observeLeaf(rule, Failed, err)
+	}
+	e.work.yield = func(rule int, data map[string]any) {
+		e.work.rules = append(e.work.rules, rule)
+		e.work.data = data
+	}
+	e.work.scratch.Failed = e.work.failed
 	return e
 }
 
-// Swap puts another set in force. Groups are those of a playbook's name: they stay.
+// Forget drops all that the engine has seen.
+func (e *Engine) Forget() { e.forget(e.set) }
+
+func (e *Engine) forget(set *playbook.Set) {
+	e.state = state{
+		books: map[string]*groups{}, incidents: map[string]*group{},
+		clock: newClock(), done: earliest, swept: earliest,
+	}
+	e.due, e.fresh = deadlines{}, notes{}
+	e.plan = e.compile(set)
+	e.store = window.New(len(e.nodes))
+}
+
+// Swap puts another set in force. What a playbook of the same name and the same
+// match waits for it waits for on; groups of `once` are those of the name.
 func (e *Engine) Swap(set *playbook.Set) {
 	if set == nil {
 		set = &playbook.Set{}
 	}
-	e.set, e.byType = set, map[string][]rule{}
-	for _, p := range set.Playbooks {
-		st := e.stats[p.Name]
-		if st == nil {
-			st = &Stats{}
-			e.stats[p.Name] = st
-		}
-		for n := range p.Signals {
-			s := &p.Signals[n]
-			e.byType[s.Type] = append(e.byType[s.Type], rule{p, s, st})
+	old := e.nodes
+	e.plan = e.compile(set)
+	now := e.byPrint()
+	to := make([]int32, len(old))
+	for i, n := range old {
+		to[i] = -1
+		if same := now[n.print]; same != nil {
+			to[i] = same.index
 		}
 	}
-	for _, rules := range e.byType {
-		slices.SortStableFunc(rules, func(a, b rule) int { return urgency(b.playbook) - urgency(a.playbook) })
-	}
-}
-
-// urgency orders the playbooks that one event matches: what must be contained
-// first does not wait behind what is only noted.
-func urgency(p *playbook.Playbook) int {
-	return slices.Index([]string{"low", "medium", "high", "critical"}, p.Severity)
+	e.store.Renumber(to, len(e.nodes))
+	e.due.rebuild(e)
 }
 
 // Digest of the set in force.
 func (e *Engine) Digest() string { return e.set.Digest }
+
+// Waiting says that something waits for time to pass: ticks are needed.
+func (e *Engine) Waiting() bool { return e.store.Pending() > 0 || e.reports.waiting() }
+
+// Windows is how many windows are open.
+func (e *Engine) Windows() int { return e.store.Len() }
 
 // Stats gives a copy of the counts, by playbook.
 func (e *Engine) Stats() map[string]Stats {
@@ -96,44 +166,21 @@ func (e *Engine) Stats() map[string]Stats {
 	for name, s := range e.stats {
 		out[name] = *s
 	}
+	for _, n := range e.nodes {
+		s := out[n.book.Name]
+		s.Windows += e.store.Count(n.index)
+		out[n.book.Name] = s
+	}
 	return out
 }
 
-// Apply takes the next event of the log and gives what it decides, the most
-// severe playbook first and then by name.
-func (e *Engine) Apply(ev schemas.Event) []Decision {
-	rules := e.byType[ev.Type]
-	var out []Decision
-	switch ev.Type {
-	case schemas.LogGap:
-		out = e.gap(ev)
-	case schemas.GroupArmed, schemas.GroupSuppressed:
-		e.mark(ev)
+func (e *Engine) statsOf(playbook string) *Stats {
+	s := e.stats[playbook]
+	if s == nil {
+		s = &Stats{}
+		e.stats[playbook] = s
 	}
-	if len(rules) == 0 {
-		return out
-	}
-	at := clamp(ev)
-	if at.After(e.now) {
-		e.now = at
-	}
-	var data map[string]any
-	if err := json.Unmarshal(ev.Data, &data); err != nil {
-		for _, r := range rules {
-			r.stats.fail(err)
-		}
-		return out
-	}
-	if err := honest(ev, data); err != nil {
-		for _, r := range rules {
-			r.stats.fail(err)
-		}
-		return out
-	}
-	for _, r := range rules {
-		out = e.match(r, ev, at, data, out)
-	}
-	return out
+	return s
 }
 
 func (s *Stats) fail(err error) {
@@ -141,22 +188,68 @@ func (s *Stats) fail(err error) {
 	s.LastError = err.Error()
 }
 
-// clamp gives the time that an event counts with.
-func clamp(ev schemas.Event) time.Time {
-	if latest := ev.Stored.Add(aheadBound); !ev.Stored.IsZero() && ev.Time.After(latest) {
-		return latest.UTC()
+// Apply takes the next event of the log and gives what it decides: first what
+// the event itself brings about, the most severe playbook first and then by
+// name, then what the passing of time does.
+func (e *Engine) Apply(ev schemas.Event) []Decision {
+	e.out = nil
+	rules := e.types[ev.Type]
+	if len(rules) > 0 {
+		if err := intake.Event(ev); err != nil {
+			e.hear(ev, false)
+			e.refuse(&ev, rules, err)
+			e.pass()
+			return e.out
+		}
 	}
-	return ev.Time.UTC()
+	e.hear(ev, ev.Type == schemas.Heartbeat || !strings.HasPrefix(ev.Type, systemPrefix))
+	e.system(&ev)
+	told := ev.Type == schemas.LogGap && ev.Writer == "" // by the reader: the log does not hold it
+	if len(rules) > 0 && !told {
+		e.match(&ev)
+	}
+	e.pass()
+	e.now.Data = nil
+	return e.out
+}
+
+// hear lets an event move the time, and its source's where it speaks for that.
+func (e *Engine) hear(ev schemas.Event, source bool) {
+	e.now = event{Event: ev, moment: e.clock.hear(&ev, source)}
+	if e.now.anew {
+		e.done, e.swept = e.clock.mark, e.clock.mark
+	}
+}
+
+// system obeys events of our own housekeeping.
+func (e *Engine) system(ev *schemas.Event) {
+	switch ev.Type {
+	case schemas.Heartbeat, schemas.SourceLost, schemas.EventsLost:
+		e.sourceSays(ev, e.now.moment)
+	case schemas.LogGap:
+		e.sourceSays(ev, e.now.moment)
+		e.gap(ev)
+	case schemas.GroupArmed, schemas.GroupSuppressed:
+		e.mark(ev)
+	}
+}
+
+// pass does what is due by the watermark.
+func (e *Engine) pass() {
+	e.decideDue()
+	e.fresh.forget(e)
+	e.sweep()
+	e.reports.flush(e)
 }
 
 // honest refuses an event in which a node speaks of another: its key must not
 // bring about anything elsewhere.
-func honest(ev schemas.Event, data map[string]any) error {
+func honest(ev *schemas.Event, data map[string]any) error {
 	node, ok := schemas.NodeOf(ev.Writer)
 	if !ok {
 		return nil
 	}
-	if host, _ := lookUp(data, []string{"host", "name"}); host != nil && host != node {
+	if host, _ := lookUp(data, hostName); host != nil && host != node {
 		return fmt.Errorf("event %s: %w: host.name is %v, the writer is node %s", ev.ID, schemas.ErrInvalid, host, node)
 	}
 	return nil
@@ -164,13 +257,13 @@ func honest(ev schemas.Event, data map[string]any) error {
 
 // gap hands on a gap that the reader of the log met. One that is an event of
 // the log itself was told before.
-func (e *Engine) gap(ev schemas.Event) []Decision {
+func (e *Engine) gap(ev *schemas.Event) {
 	if ev.Writer != "" {
-		return nil
+		return
 	}
 	var g schemas.GapEvent
 	if json.Unmarshal(ev.Data, &g) != nil {
 		g.To = ev.Seq // all that is certain
 	}
-	return []Decision{Gap{g}}
+	e.out = append(e.out, Gap{g})
 }

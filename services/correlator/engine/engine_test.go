@@ -84,7 +84,7 @@ func short(known map[string]int, ds []Decision) string {
 		case Gap:
 			out = append(out, fmt.Sprintf("gap %d-%d", d.From, d.To))
 		case Overflowed:
-			out = append(out, "overflow "+d.Group)
+			out = append(out, fmt.Sprintf("overflow %s/%s %d over %d", d.Playbook, d.Signal, d.Count, d.Limit))
 		}
 	}
 	return strings.Join(out, " ")
@@ -204,15 +204,15 @@ func TestOpenedRecord(t *testing.T) {
 
 func TestErrorsAreCounted(t *testing.T) {
 	e := New(set("d", miner(t, "p", "xmrig", time.Hour, "container.id")))
-	noName := start(1, 0, "c1", "")
-	noName.Data = json.RawMessage(`{"host":{"name":"n1"},"process":{"pid":7}}`)
+	noGroup := start(1, 0, "c1", "")
+	noGroup.Data = json.RawMessage(`{"host":{"name":"n1"},"process":{"pid":7,"executable":{"name":"xmrig"}}}`)
 	broken := start(2, 0, "c1", "")
 	broken.Data = json.RawMessage(`[`)
-	for _, ev := range []schemas.Event{noName, broken, start(3, 0, "c1", "xmrig")} {
+	for _, ev := range []schemas.Event{noGroup, broken, start(3, 0, "c1", "xmrig")} {
 		e.Apply(ev)
 	}
 	got := e.Stats()["p"]
-	if got.Errors != 2 || got.Matched != 1 || got.LastError == "" {
+	if got.Errors != 2 || got.Matched != 2 || got.LastError == "" {
 		t.Errorf("stats %+v", got)
 	}
 }
@@ -237,7 +237,7 @@ func TestRecurrencesAreThinned(t *testing.T) {
 
 func TestGapAndOverflow(t *testing.T) {
 	e := New(set("d", miner(t, "p", "xmrig", time.Hour, "container.id")))
-	e.limit = 2
+	e.limits.groups = 2
 	gap := schemas.Event{Type: schemas.LogGap, Seq: 9, Data: json.RawMessage(`{"reader":"x","from":3,"to":9}`)}
 	stored := gap
 	stored.Writer = "core"
@@ -248,7 +248,7 @@ func TestGapAndOverflow(t *testing.T) {
 	} {
 		got = append(got, short(known, e.Apply(ev)))
 	}
-	if d := cmp.Diff([]string{"gap 3-9", "", "o1", "o2", "o3 overflow c1"}, got); d != "" {
+	if d := cmp.Diff([]string{"gap 3-9", "", "o1", "o2", "o3 overflow p/ 1 over 2"}, got); d != "" {
 		t.Error(d)
 	}
 }

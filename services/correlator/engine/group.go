@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"firebreak/schemas"
@@ -20,74 +21,85 @@ const (
 	keepOver = time.Hour
 	// skew is how much the clocks of the log and of the ledger may differ.
 	skew = time.Minute
+	// maxEntities bounds the containers and pods that one incident knows; those
+	// beyond recur like known ones.
+	maxEntities = 1024
 )
 
-// book is what is remembered of a playbook's groups.
-type book struct {
-	groups map[string]*group
-	queue  []queued // in the order of opening, to forget the oldest
+// groups is what is remembered of a playbook's groups.
+type groups struct {
+	byKey map[string]*group
+	queue []queued // in the order of opening, to forget the oldest
 }
 
 type queued struct{ group, incident string }
 
-// group is a group's window and what was said of it.
+// group is the time of a group in which it opens no other incident, and what
+// was said of it.
 type group struct {
+	playbook string
 	incident string
 	opened   time.Time
-	end      time.Time       // of the window
-	source   string          // of the event that opened it
-	event    string          // its id
-	seen     map[string]bool // entities that the incident has heard of
+	end      time.Time
+	source   string   // of the event that opened it, where it is known
+	event    string   // its id
+	seen     []uint64 // entities that the incident has heard of
 
 	// covered is the sequence up to which the ledger holds all decisions of
-	// this group, as of the time it was stored. A log that was made anew
-	// counts from 1 again and is not covered.
+	// this group, as of the time it was stored: what the seeding said. A log
+	// that was made anew counts from 1 again and is not covered.
 	covered   uint64
 	coveredAt time.Time
 
 	n     int       // recorded recurrences
 	lastN time.Time // event time of the last one
 
-	arms     int       // how many windows in a row were cut short before this one
-	armed    bool      // may open before its window ends
+	arms     int       // how many times in a row it was cut short before this one
+	armed    bool      // may open before its end
 	suppress time.Time // left alone until then
 }
 
-func (e *Engine) book(playbook string) *book {
+func (e *Engine) groupsOf(playbook string) *groups {
 	b := e.books[playbook]
 	if b == nil {
-		b = &book{groups: map[string]*group{}}
+		b = &groups{byKey: map[string]*group{}}
 		e.books[playbook] = b
 	}
 	return b
 }
 
-// once opens an incident for a group, or lets it recur.
-func (e *Engine) once(m match, out []Decision) []Decision {
-	b := e.book(m.playbook.Name)
-	if g := b.groups[m.group]; g != nil {
+// once opens an incident for a group, or lets it recur. It says whether the
+// match was left alone.
+func (e *Engine) once(f fire) (leftAlone bool) {
+	b := f.node.book
+	at := instant(f.hit.at)
+	if g := b.once.byKey[f.group]; g != nil {
 		switch {
-		case g.covers(m):
-			return out
-		case m.at.Before(g.suppress):
-			m.stats.Suppressed++
-			return out
-		case g.within(m.at):
-			if m.at.Before(g.opened) {
-				m.stats.Late++
+		case g.covers(f, e.now.Stored):
+			return false
+		case at.Before(g.suppress):
+			b.stats.Suppressed++
+			e.observe(Suppressed, f.node, f.group, f.hit, 0, 0, "until "+g.suppress.Format(time.RFC3339))
+			return true
+		case g.within(at):
+			if at.Before(g.opened) && !f.hit.late {
+				b.stats.Late++
 			}
-			return g.recur(m, out)
+			e.recur(g, f, at)
+			return false
 		}
 	}
-	d := e.open(m)
-	g := e.begin(b, m.group, d.Incident, m.at, m.playbook.Once)
-	g.source, g.event = m.ev.Source, m.ev.ID
-	g.seen[entityOf(m.data)] = true
-	g.cover(m.ev.Seq, m.ev.Stored)
-	return e.forget(m.playbook.Name, b, append(out, d))
+	e.observe(Fired, f.node, f.group, f.hit, 0, 0, "")
+	d := e.opened(f)
+	g := e.begin(b.Name, b.once, f.group, d.Incident, at, b.Once)
+	g.source, g.event = f.hit.ref.source, f.hit.ref.id
+	g.hear(f.entity)
+	e.out = append(e.out, d)
+	e.forgetGroups(b.Name, b.once)
+	return false
 }
 
-// within says that the group's window is open and was not armed again.
+// within says that the group's time is not over, and that it was not armed again.
 func (g *group) within(at time.Time) bool {
 	if g.incident == "" || !at.Before(g.end) {
 		return false
@@ -103,12 +115,16 @@ func (g *group) rearmed() time.Time {
 	return g.opened.Add(rearmStep << min(g.arms-1, 20))
 }
 
-// covers says that the ledger holds what this event decided for the group.
-func (g *group) covers(m match) bool {
-	if m.ev.Source == g.source && m.ev.ID == g.event {
+// covers says that the ledger holds what this match decided for the group.
+func (g *group) covers(f fire, stored time.Time) bool {
+	if f.hit.ref.id != "" && f.hit.ref.source == g.source && f.hit.ref.id == g.event {
 		return true
 	}
-	return m.ev.Seq != 0 && m.ev.Seq <= g.covered && !m.ev.Stored.After(g.coveredAt.Add(skew))
+	latest := f.hit.seq
+	for _, p := range f.parts {
+		latest = max(latest, p.hit.seq)
+	}
+	return latest != 0 && latest <= g.covered && !stored.After(g.coveredAt.Add(skew))
 }
 
 func (g *group) cover(seq uint64, at time.Time) {
@@ -118,66 +134,68 @@ func (g *group) cover(seq uint64, at time.Time) {
 	g.coveredAt = at
 }
 
-// begin starts the group's window anew.
-func (e *Engine) begin(b *book, name, incident string, at time.Time, once time.Duration) *group {
-	g := &group{incident: incident, opened: at, end: at.Add(once), seen: map[string]bool{}}
-	if old := b.groups[name]; old != nil {
+// hear takes note of an entity, and says whether it is new.
+func (g *group) hear(entity uint64) bool {
+	if slices.Contains(g.seen, entity) || len(g.seen) >= maxEntities {
+		return false
+	}
+	g.seen = append(g.seen, entity)
+	return true
+}
+
+// begin starts the group's time anew.
+func (e *Engine) begin(playbook string, b *groups, name, incident string, at time.Time, once time.Duration) *group {
+	g := &group{playbook: playbook, incident: incident, opened: at, end: at.Add(once)}
+	if old := b.byKey[name]; old != nil {
 		g.suppress = old.suppress
 		if old.incident != "" && at.Before(old.end) {
 			g.arms = old.arms + 1
 		}
 		delete(e.incidents, old.incident)
 	}
-	b.groups[name] = g
+	b.byKey[name] = g
 	b.queue = append(b.queue, queued{name, incident})
 	e.incidents[incident] = g
 	return g
 }
 
 // recur records a recurrence, unless it is one of too many.
-func (g *group) recur(m match, out []Decision) []Decision {
-	entity := entityOf(m.data)
-	if g.seen[entity] && g.n >= keepAll && m.at.Sub(g.lastN) < thin {
-		return out
+func (e *Engine) recur(g *group, f fire, at time.Time) {
+	e.observe(Recurs, f.node, f.group, f.hit, 0, 0, "")
+	if !g.hear(f.entity) && g.n >= keepAll && at.Sub(g.lastN) < thin {
+		return
 	}
-	g.seen[entity] = true
 	g.n++
-	g.lastN = m.at
-	g.cover(m.ev.Seq, m.ev.Stored)
-	return append(out, Recurred{
+	g.lastN = at
+	trigger := ref(f.hit)
+	trigger.Time = at
+	signals, recall := e.signals(f)
+	e.out = append(e.out, Recurred{
 		Incident: g.incident, N: g.n,
-		Recurred: schemas.Recurred{Trigger: m.ref(), Signals: m.signals()},
+		Recurred: schemas.Recurred{Trigger: trigger, Signals: signals},
+		Recall:   recall,
 	})
 }
 
-// forget drops groups whose time has long passed, and the oldest above the limit.
-func (e *Engine) forget(playbook string, b *book, out []Decision) []Decision {
+// forgetGroups drops groups whose time has long passed, and the oldest above
+// the limit.
+func (e *Engine) forgetGroups(playbook string, b *groups) {
 	for len(b.queue) > 0 {
 		first := b.queue[0]
-		g := b.groups[first.group]
+		g := b.byKey[first.group]
 		replaced := g == nil || g.incident != first.incident
-		over := !replaced && e.now.After(g.end.Add(keepOver)) && !e.quiet(g.suppress)
-		if !replaced && !over && len(b.groups) <= e.limit {
+		over := !replaced && instant(e.clock.top).After(g.end.Add(keepOver)) && !e.quiet(g.suppress)
+		if !replaced && !over && len(b.byKey) <= e.limits.groups {
 			break
 		}
 		b.queue = b.queue[1:]
 		if replaced {
 			continue
 		}
-		delete(b.groups, first.group)
+		delete(b.byKey, first.group)
 		delete(e.incidents, first.incident)
 		if !over {
-			out = append(out, Overflowed{Playbook: playbook, Group: first.group, Incident: first.incident})
+			e.reports.overflow(e, playbook, "", e.limits.groups, 1, first.incident)
 		}
 	}
-	return out
-}
-
-// entityOf names the container and the pod that an event speaks of.
-func entityOf(data map[string]any) string {
-	container, _ := lookUp(data, []string{"container", "id"})
-	pod, _ := lookUp(data, []string{"k8s", "pod", "uid"})
-	c, _ := container.(string)
-	p, _ := pod.(string)
-	return c + "\n" + p
 }

@@ -1,105 +1,232 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"firebreak/schemas"
+	"firebreak/services/correlator/engine/window"
 	"firebreak/services/playbook"
 	"firebreak/services/playbook/expr"
 )
 
-// match evaluates one rule on an event.
-func (e *Engine) match(r rule, ev schemas.Event, at time.Time, data map[string]any, out []Decision) []Decision {
-	if r.signal.When != nil {
-		ok, err := r.signal.When.Bool(data)
-		if err != nil {
-			r.stats.fail(err)
-			return out
-		}
-		if !ok {
-			return out
-		}
+// Fields that the engine itself reads.
+var (
+	containerID = []string{"container", "id"}
+	podUID      = []string{"k8s", "pod", "uid"}
+	hostName    = []string{"host", "name"}
+)
+
+// hit is an event that stands for a signal: itself, or as what completes a match.
+type hit struct {
+	at   int64          // the time it counts with
+	ref  who            // zero when it is not known any more
+	seq  uint64         // where the log holds it
+	hash uint64         // of its writer, source and id
+	data map[string]any // its fields, or those that are read further up
+	late bool           // windows do not take it
+}
+
+// who is an event as others name it.
+type who struct {
+	source, id, typ string
+	time            int64
+}
+
+// match finds the signals that the event is one of, and what that completes.
+func (e *Engine) match(ev *schemas.Event) {
+	w := &e.work
+	w.rules, w.data = w.rules[:0], nil
+	err := e.index.Match(ev.Type, ev.Data, &w.scratch, w.yield)
+	if e.Observe != nil {
+		e.observeRules(ev)
 	}
-	group, key, err := groupOf(r.playbook, r.signal.Name, data)
+	if err == nil && len(w.rules) > 0 {
+		err = honest(ev, w.data)
+	}
 	if err != nil {
-		r.stats.fail(err)
-		return out
+		e.failRules(w.rules, err)
+		return
 	}
-	r.stats.Matched++
-	m := match{rule: r, ev: ev, at: at, group: group, key: key, data: data}
-	if !r.playbook.Match.Grouped() || r.playbook.Once <= 0 {
-		return append(out, e.open(m))
+	if len(w.rules) == 0 {
+		return
 	}
-	return e.once(m, out)
-}
-
-// match is an event that a playbook waited for.
-type match struct {
-	rule
-	ev    schemas.Event
-	at    time.Time
-	group string
-	key   map[string]any
-	data  map[string]any
-}
-
-func (m match) ref() schemas.EventRef {
-	return schemas.EventRef{Source: m.ev.Source, ID: m.ev.ID, Type: m.ev.Type, Time: m.at, Seq: m.ev.Seq}
-}
-
-func (m match) signals() map[string]schemas.Signal {
-	return map[string]schemas.Signal{m.signal.Name: {EventRef: m.ref(), Data: m.ev.Data}}
-}
-
-// open makes the incident that a match opens.
-func (e *Engine) open(m match) Opened {
-	p := m.playbook
-	guard := p.Guard
-	if guard.StaleAfter <= 0 {
-		guard.StaleAfter = schemas.Duration(defaultStale)
+	e.now.hash = identity(ev.Writer, ev.Source, ev.ID)
+	if e.seen.before(e.now.hash) {
+		e.eachBook(w.rules, func(rule int) {
+			e.leaf[rule].book.stats.Duplicates++
+			e.observeLeaf(rule, Duplicate, nil)
+		})
+		return
 	}
-	return Opened{
-		Incident: IncidentID(p.Name, m.group, m.ev.Source, m.ev.ID),
-		Opened: schemas.Opened{
-			Playbook: schemas.Playbook{
-				Name: p.Name, Digest: e.set.Digest, Summary: p.Summary,
-				Arena: p.Arena, Severity: p.Severity, Attack: p.Attack,
-			},
-			Group: m.group, Key: m.key, Trigger: m.ref(), Signals: m.signals(),
-			Once: schemas.Duration(p.Once), Guard: guard,
-			Stale: !m.ev.Stored.IsZero() && m.ev.Stored.Sub(m.at) > time.Duration(guard.StaleAfter),
-			Steps: p.Steps,
-		},
+	e.matched()
+}
+
+// matched hands the event to the matches, one playbook after another.
+func (e *Engine) matched() {
+	h := hit{
+		at: e.now.at, late: e.now.late, seq: e.now.Seq, hash: e.now.hash, data: e.work.data,
+		ref: who{e.now.Source, e.now.ID, e.now.Type, e.now.at},
+	}
+	rules := e.work.rules
+	for i, rule := range rules {
+		l := &e.leaf[rule]
+		l.book.stats.Matched++
+		for _, u := range l.uses {
+			e.arrive(u, h)
+		}
+		if i+1 == len(rules) || e.leaf[rules[i+1]].book != l.book {
+			e.flush()
+		}
+	}
+	e.work.data = nil
+}
+
+// eachBook calls do with the first rule of each playbook.
+func (e *Engine) eachBook(rules []int, do func(rule int)) {
+	var last *book
+	for _, rule := range rules {
+		if b := e.leaf[rule].book; b != last {
+			last = b
+			do(rule)
+		}
 	}
 }
 
-// groupOf gives the group's key as text and by field. A field that is absent
-// is an error: an event that cannot be told apart belongs to no group.
-func groupOf(p *playbook.Playbook, signal string, data map[string]any) (string, map[string]any, error) {
-	if !p.Match.Grouped() {
-		return "", nil, nil
+// failRules counts an event that could not be looked at.
+func (e *Engine) failRules(rules []int, err error) {
+	e.eachBook(rules, func(rule int) {
+		e.leaf[rule].book.stats.fail(err)
+		e.observeLeaf(rule, Failed, err)
+	})
+}
+
+// arrive hands a hit to a match that has it as an operand.
+func (e *Engine) arrive(u use, h hit) {
+	n := u.node
+	if n.Op == playbook.OpAny {
+		e.any(u, h)
+		return
+	}
+	if h.late {
+		n.book.stats.Late++
+		e.observe(Late, n, "", h, 0, 0, "")
+		return
+	}
+	group, err := groupText(n.by(u.operand), h.data)
+	if err != nil {
+		n.book.stats.fail(err)
+		e.observe(Failed, n, "", h, 0, 0, err.Error())
+		return
+	}
+	a := arrival{node: n, operand: u.operand, hit: h, group: group}
+	if err := a.readField(); err != nil {
+		n.book.stats.fail(err)
+		e.observe(Failed, n, group, h, 0, 0, err.Error())
+		return
+	}
+	id, fresh := e.store.Open(n.index, n.key(group))
+	if fresh && e.store.Count(n.index) > e.limits.windows {
+		e.evict(n)
+	}
+	a.id, a.slot = id, e.store.Slot(id)
+	switch n.Op {
+	case playbook.OpCount:
+		e.count(a)
+	case playbook.OpAll, playbook.OpDistinct:
+		e.gather(a)
+	case playbook.OpSequence:
+		e.sequence(a)
+	case playbook.OpAbsent:
+		e.absent(a)
+	case playbook.OpBaseline:
+		e.baseline(a)
+	}
+}
+
+// arrival is a hit in the window that it belongs to.
+type arrival struct {
+	node    *node
+	operand int
+	hit     hit
+	group   string
+	value   uint64  // of distinct: the hash of the field's value
+	number  float64 // of baseline
+	id      int32
+	slot    *window.Slot
+}
+
+// key names the window of a group.
+func (n *node) key(group string) window.Key {
+	var room [128]byte
+	b := binary.BigEndian.AppendUint64(room[:0], n.print.Hi)
+	b = binary.BigEndian.AppendUint64(b, n.print.Lo)
+	return cut(sha256.Sum256(append(b, group...)))
+}
+
+// identity is the hash by which an event is known again. The writer belongs to
+// it: nobody can have another's event taken for known.
+func identity(writer, source, id string) uint64 {
+	var room [256]byte
+	b := append(append(room[:0], writer...), '\n')
+	b = append(append(b, source...), '\n')
+	sum := sha256.Sum256(append(b, id...))
+	return binary.BigEndian.Uint64(sum[:8])
+}
+
+// groupText gives the group's key as text. A field that is absent is an error:
+// an event that cannot be told apart belongs to no group.
+func groupText(by [][]string, data map[string]any) (string, error) {
+	if len(by) == 0 {
+		return "", nil
+	}
+	if len(by) == 1 {
+		v, err := lookFor(data, by[0])
+		if err != nil {
+			return "", err
+		}
+		return text(v)
+	}
+	values := make([]any, len(by))
+	for i, path := range by {
+		var err error
+		if values[i], err = lookFor(data, path); err != nil {
+			return "", err
+		}
+	}
+	return jsonText(values)
+}
+
+func lookFor(data map[string]any, path []string) (any, error) {
+	v, ok := lookUp(data, path)
+	if !ok {
+		return nil, fmt.Errorf("by: field %s: %w", strings.Join(path, "."), expr.ErrAbsent)
+	}
+	return v, nil
+}
+
+// keyOf names the group's values by every path that an operand has for them.
+func (n *node) keyOf(operand int, data map[string]any) map[string]any {
+	if !n.Grouped() {
+		return nil
 	}
 	key := map[string]any{}
-	var values []any
-	for n, of := range p.Match.Of {
-		if p.Signals[of].Name != signal {
+	for i, path := range n.by(operand) {
+		v, ok := lookUp(data, path)
+		if !ok {
 			continue
 		}
-		for _, path := range p.Match.By[n] {
-			v, ok := lookUp(data, path)
-			if !ok {
-				return "", nil, fmt.Errorf("by: field %s: %w", strings.Join(path, "."), expr.ErrAbsent)
+		for _, of := range n.By {
+			if i < len(of) {
+				key[strings.Join(of[i], ".")] = v
 			}
-			key[strings.Join(path, ".")] = v
-			values = append(values, v)
 		}
 	}
-	group, err := text(values)
-	return group, key, err
+	return key
 }
 
 func lookUp(data map[string]any, path []string) (any, bool) {
@@ -116,26 +243,22 @@ func lookUp(data map[string]any, path []string) (any, bool) {
 	return v, true
 }
 
-// text writes one value as it is, several as a JSON list, so that no two
-// groups are written alike.
-func text(values []any) (string, error) {
-	if len(values) == 1 {
-		switch v := values[0].(type) {
-		case string:
-			return v, nil
-		case float64:
-			return strconv.FormatFloat(v, 'f', -1, 64), nil
-		case bool:
-			return strconv.FormatBool(v), nil
-		}
+// text writes one value as it is, and what has parts as JSON, as several values
+// are, so that no two groups are written alike.
+func text(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case bool:
+		return strconv.FormatBool(v), nil
 	}
-	var raw []byte
-	var err error
-	if len(values) == 1 {
-		raw, err = json.Marshal(values[0])
-	} else {
-		raw, err = json.Marshal(values)
-	}
+	return jsonText(v)
+}
+
+func jsonText(v any) (string, error) {
+	raw, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("by: %w: %w", schemas.ErrInvalid, err)
 	}

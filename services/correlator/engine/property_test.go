@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,9 +121,250 @@ func TestSameLogSameDecisions(t *testing.T) {
 	})
 }
 
-// A crash at any event, after any of its decisions was stored, with a cursor
-// that lies any way behind, leads to the same ledger.
-func TestARestartAnywhereDecidesTheSame(t *testing.T) {
+// everything are the operators whose completions depend on events and their
+// times alone.
+var everything = []playbook.Op{
+	playbook.OpAny, playbook.OpAll, playbook.OpSequence, playbook.OpCount, playbook.OpDistinct, playbook.OpAbsent,
+}
+
+// resets says that the playbook's own match counts anew after it has fired.
+func resets(p *playbook.Playbook) bool {
+	return p.Match.Op == playbook.OpCount || p.Match.Op == playbook.OpDistinct
+}
+
+func TestAgainstTheOracle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPlaybook(t, "p", everything...)
+		events := drawEvents(t, 40)
+		var log []schemas.Event
+		if rapid.Bool().Draw(t, "lagging") {
+			log = ended(lagging(t, events))
+		} else {
+			log = ended(interleaved(t, events))
+		}
+		got := run(t, assuming(set("d", p)), log, log)
+		groups, stands := newOracle(t, p, events).groups()
+		if d := cmp.Diff(groups, groupsIn(got)); d != "" {
+			t.Fatal(d)
+		}
+		if p.Once == 0 && !resets(p) {
+			if d := cmp.Diff(stands, standsIn(got, "p")); d != "" {
+				t.Fatal(d)
+			}
+		}
+	})
+}
+
+// What is usual is known only from what has come: the oracle agrees where
+// events come in order and nothing waits for the watermark.
+func TestBaselineAgainstTheOracle(t *testing.T) {
+	ops := []playbook.Op{playbook.OpBaseline, playbook.OpAny, playbook.OpAll, playbook.OpCount}
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPlaybook(t, "p", ops...)
+		events := drawEvents(t, 60)
+		log := ended(inOrder(events))
+		groups, _ := newOracle(t, p, events).groups()
+		if d := cmp.Diff(groups, groupsIn(run(t, assuming(set("d", p)), log, log))); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func TestAnotherOrderOpensForTheSameGroups(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, q := drawPlaybook(t, "p", everything...), drawPlaybook(t, "q", everything...)
+		events := drawEvents(t, 40)
+		one, two := ended(interleaved(t, events)), ended(interleaved(t, events))
+		first := run(t, assuming(set("d", p, q)), one, one)
+		second := run(t, assuming(set("d", p, q)), two, two)
+		if d := cmp.Diff(groupsIn(first), groupsIn(second)); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+// drawWhole draws a log with all that a log may hold: events in any order,
+// duplicates, heartbeats, ticks, losses and marks.
+func drawWhole(t *rapid.T) []schemas.Event {
+	log := interleaved(t, drawEvents(t, 40))
+	for range rapid.IntRange(0, 15).Draw(t, "others") {
+		i := rapid.IntRange(0, len(log)-1).Draw(t, "where")
+		ev := log[i]
+		g := schemas.GroupEvent{Playbook: "p", Group: rapid.SampledFrom([]string{"c1", "i1"}).Draw(t, "group")}
+		var data any
+		switch ev.Type = rapid.SampledFrom([]string{
+			schemas.Heartbeat, schemas.Heartbeat, schemas.Tick, schemas.SourceLost, schemas.GroupSuppressed, schemas.ProcessStarted,
+		}).Draw(t, "type"); ev.Type {
+		case schemas.Heartbeat, schemas.SourceLost:
+			data = schemas.SourceEvent{Host: &schemas.Host{Name: "n1"}, Source: "exec", Types: []string{schemas.ProcessStarted}}
+		case schemas.GroupSuppressed:
+			g.Until = ev.Time.Add(20 * time.Second).Format(time.RFC3339)
+			data = g
+		case schemas.ProcessStarted: // once more
+			data = ev.Data
+		default:
+			data = struct{}{}
+		}
+		raw, err := json.Marshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev.Data = raw
+		if ev.Type != schemas.ProcessStarted {
+			ev.ID = fmt.Sprint(ev.Type, i)
+		}
+		log = slices.Insert(log, i+1, ev)
+	}
+	for i := range log {
+		log[i].Seq = uint64(i + 1)
+	}
+	return ended(log)
+}
+
+func TestASplitAnywhereDecidesTheSame(t *testing.T) {
+	ops := append(slices.Clone(everything), playbook.OpBaseline)
+	rapid.Check(t, func(t *rapid.T) {
+		s := set("d", drawPlaybook(t, "p", ops...), drawPlaybook(t, "q", ops...))
+		log := drawWhole(t)
+		cut := rapid.IntRange(0, len(log)).Draw(t, "cut")
+		fresh := func() *Engine {
+			e := New(s)
+			e.limits.windows, e.limits.groups = 2, 2
+			return e
+		}
+		whole := fresh()
+		want := run(t, whole, log, log)
+
+		e := fresh()
+		got := run(t, e, log[:cut], log)
+		snapshot := e.Snapshot()
+		again := fresh()
+		if err := again.Restore(snapshot); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(snapshot, again.Snapshot()) {
+			t.Fatal("what is restored is not what was written")
+		}
+		if e.Waiting() != again.Waiting() {
+			t.Fatal("what is restored does not wait for the same")
+		}
+		got = append(got, run(t, again, log[cut:], log)...)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+		if !bytes.Equal(whole.Snapshot(), again.Snapshot()) {
+			t.Fatal("another state in the end")
+		}
+	})
+}
+
+func TestADuplicateChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := set("d", drawPlaybook(t, "p", everything...))
+		log := interleaved(t, drawEvents(t, 40))
+		i := rapid.IntRange(0, len(log)-1).Draw(t, "event")
+		j := rapid.IntRange(i+1, len(log)).Draw(t, "again")
+		twice := log[i]
+		if j > 0 {
+			twice.Stored = log[j-1].Stored
+		}
+		doubled := slices.Insert(slices.Clone(log), j, twice)
+		plain, more := ended(log), ended(doubled)
+		want, got := run(t, assuming(s), plain, plain), run(t, assuming(s), more, plain)
+		if d := cmp.Diff(groupsIn(want), groupsIn(got)); d != "" {
+			t.Fatal(d)
+		}
+		if log[len(log)-1].Time.Sub(log[0].Time) > 40*time.Second {
+			return // to deliver it again shows that its source lives, and the watermark waits for that
+		}
+		if d := cmp.Diff(incidentsIn(want), incidentsIn(got)); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+// incidentsIn names what was decided.
+func incidentsIn(ds []Decision) []string {
+	var out []string
+	for _, d := range ds {
+		switch d := d.(type) {
+		case Opened:
+			out = append(out, "opened "+d.Incident)
+		case Recurred:
+			out = append(out, fmt.Sprint("recurred ", d.Incident, d.N))
+		}
+	}
+	return out
+}
+
+// A set that comes into force decides from there on like one that always was,
+// for the playbooks that it keeps; one that is new has seen nothing.
+func TestAChangeOfTheSetTakesEffectAtItsPlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, q, r := drawPlaybook(t, "p", everything...), drawPlaybook(t, "q", everything...), drawPlaybook(t, "r", everything...)
+		log := ended(interleaved(t, drawEvents(t, 40)))
+		at := rapid.IntRange(0, len(log)).Draw(t, "place")
+		of := func(ds []Decision, name string) (out []string) {
+			for _, d := range ds {
+				if o, ok := d.(Opened); ok && o.Opened.Playbook.Name == name {
+					out = append(out, o.Incident)
+				}
+			}
+			return out
+		}
+		e := assuming(set("one", p, q))
+		before := run(t, e, log[:at], log)
+		e.Swap(set("two", q, r))
+		after := run(t, e, log[at:], log)
+
+		old := assuming(set("one", p, q))
+		if d := cmp.Diff(of(run(t, old, log[:at], log), "p"), of(append(before, after...), "p")); d != "" {
+			t.Fatal("gone: ", d)
+		}
+		always := run(t, assuming(set("two", q)), log, log)
+		if d := cmp.Diff(of(always, "q"), of(append(before, after...), "q")); d != "" {
+			t.Fatal("kept: ", d)
+		}
+		// One that is new knows the time, but no event from before.
+		blank := assuming(set("none"))
+		run(t, blank, log[:at], log)
+		blank.Swap(set("two", r))
+		if d := cmp.Diff(of(run(t, blank, log[at:], log), "r"), of(after, "r")); d != "" {
+			t.Fatal("new: ", d)
+		}
+	})
+}
+
+// Whatever is forgotten for lack of room is told, and what is kept stays below
+// the bound.
+func TestTooManyWindows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPlaybook(t, "p", everything...)
+		log := ended(interleaved(t, drawEvents(t, 60)))
+		e := assuming(set("d", p))
+		e.limits.windows = 1
+		var told uint64
+		for _, ev := range log {
+			for _, d := range e.Apply(ev) {
+				if o, ok := d.(Overflowed); ok {
+					told += o.Count
+				}
+			}
+			for _, n := range e.nodes {
+				if e.store.Count(n.index) > 1 {
+					t.Fatal("more windows than there may be")
+				}
+			}
+		}
+		if got := e.Stats()["p"].Overflowed; got != told {
+			t.Fatalf("%d groups were forgotten, %d were told", got, told)
+		}
+	})
+}
+
+// A crash at any event, after any of its decisions was stored, without a
+// snapshot, leads to the same ledger.
+func TestARestartWithoutASnapshotDecidesTheSame(t *testing.T) {
 	all := sets(t)
 	rapid.Check(t, func(t *rapid.T) {
 		log := drawLog(t, all)
@@ -128,37 +372,24 @@ func TestARestartAnywhereDecidesTheSame(t *testing.T) {
 		play(t, New(all[0]), log, &want)
 
 		crash := rapid.IntRange(0, len(log)-1).Draw(t, "crash")
-		saved := rapid.IntRange(0, crash).Draw(t, "cursor")
 		var got ledger
 		e := New(all[0])
-		play(t, e, log[:saved], &got)
-		marks := e.Marks()
-		play(t, e, log[saved:crash], &got)
-		if s := log[crash]; true {
-			if s.set != nil {
-				e.Swap(s.set)
-			}
-			ds := e.Apply(s.event)
-			for _, d := range ds[:rapid.IntRange(0, len(ds)).Draw(t, "stored")] {
-				got.add(t, d)
-			}
+		play(t, e, log[:crash], &got)
+		if s := log[crash]; s.set != nil {
+			e.Swap(s.set)
+		}
+		ds := e.Apply(log[crash].event)
+		for _, d := range ds[:rapid.IntRange(0, len(ds)).Draw(t, "stored")] {
+			got.add(t, d)
 		}
 
-		// The set in force at the cursor is that of the log before it.
-		current := all[0]
-		for _, s := range log[:saved] {
-			if s.set != nil {
-				current = s.set
-			}
-		}
-		again := New(current)
+		again := New(all[0])
 		for _, r := range got.list {
 			if err := again.Seed(r); err != nil {
 				t.Fatal(err)
 			}
 		}
-		again.Restore(marks)
-		play(t, again, log[saved:], &got)
+		play(t, again, log, &got)
 		if d := cmp.Diff(want.names(), got.names()); d != "" {
 			t.Fatal(d)
 		}

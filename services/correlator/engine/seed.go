@@ -7,9 +7,10 @@ import (
 	"firebreak/schemas"
 )
 
-// Seed takes a record of the ledger in, so that a restart knows what was
-// decided. Records come in the ledger's order; kinds other than opened and
-// recurred say nothing here.
+// Seed takes a record of the ledger in, so that an engine without a snapshot
+// knows what was decided: what the events that are then read again from the
+// log's start decide for a group is not decided again. Records come in the
+// ledger's order; kinds other than opened and recurred say nothing here.
 func (e *Engine) Seed(r schemas.Record) error {
 	switch r.Kind {
 	case schemas.KindOpened:
@@ -32,38 +33,33 @@ func (e *Engine) seedOpened(r schemas.Record, o schemas.Opened) {
 	if o.Once <= 0 {
 		return
 	}
-	if o.Trigger.Time.After(e.now) {
-		e.now = o.Trigger.Time
-	}
-	b := e.book(o.Playbook.Name)
-	g := e.begin(b, o.Group, r.Incident, o.Trigger.Time, time.Duration(o.Once))
+	e.clock.top = max(e.clock.top, nanos(o.Trigger.Time))
+	b := e.groupsOf(o.Playbook.Name)
+	g := e.begin(o.Playbook.Name, b, o.Group, r.Incident, o.Trigger.Time, time.Duration(o.Once))
 	g.source, g.event = o.Trigger.Source, o.Trigger.ID
-	g.hear(o.Signals)
-	g.cover(o.Trigger.Seq, r.Stored)
-	e.forget(o.Playbook.Name, b, nil)
+	g.recall(o.Trigger, o.Signals, r.Stored)
+	e.forgetGroups(o.Playbook.Name, b)
 }
 
 func (e *Engine) seedRecurred(r schemas.Record, again schemas.Recurred) {
 	g := e.incidents[r.Incident]
 	if g == nil {
-		return // its window has passed
+		return // its time has passed
 	}
 	g.n++
 	g.lastN = again.Trigger.Time
-	g.hear(again.Signals)
-	g.cover(again.Trigger.Seq, r.Stored)
+	g.recall(again.Trigger, again.Signals, r.Stored)
 }
 
-func (g *group) hear(signals map[string]schemas.Signal) {
+// recall takes over what a record says was known.
+func (g *group) recall(trigger schemas.EventRef, signals map[string]schemas.Signal, stored time.Time) {
+	latest := trigger.Seq
 	for _, s := range signals {
+		latest = max(latest, s.Seq)
 		var data map[string]any
 		if json.Unmarshal(s.Data, &data) == nil {
-			g.seen[entityOf(data)] = true
+			g.hear(entityOf(data))
 		}
 	}
-}
-
-// Forget drops all groups, before they are seeded anew.
-func (e *Engine) Forget() {
-	e.books, e.incidents, e.now = map[string]*book{}, map[string]*group{}, time.Time{}
+	g.cover(latest, stored)
 }

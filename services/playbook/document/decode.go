@@ -26,6 +26,11 @@ type own interface {
 	read(d *decoder, n *yaml.Node)
 }
 
+// whole is a type whose keys depend on one another.
+type whole interface {
+	check(d *decoder, n *yaml.Node)
+}
+
 func placeOf(n *yaml.Node) Place { return Place{Line: n.Line, Column: n.Column} }
 
 func (d *decoder) problem(n *yaml.Node, message, fix string) {
@@ -69,32 +74,40 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value) {
 	if at := v.FieldByName("At"); at.IsValid() {
 		at.Set(reflect.ValueOf(placeOf(n)))
 	}
-	fields, required, later := keysOf(v.Type())
+	places := map[string]Place{}
+	if keys := v.FieldByName("Keys"); keys.IsValid() {
+		keys.Set(reflect.ValueOf(places))
+	}
+	keys := known()[v.Type()]
 	seen := d.entries(n, func(key, value *yaml.Node) {
-		if i, ok := fields[key.Value]; ok {
-			d.value(value, v.Field(i).Addr())
-			d.rules(value, v.Type().Field(i))
+		places[key.Value] = placeOf(key)
+		if f, ok := keys.fields[key.Value]; ok {
+			d.value(value, v.FieldByIndex(f.Index).Addr())
+			d.rules(value, f)
 			return
 		}
-		d.unknownKey(key, fields, later)
+		d.unknownKey(key, keys)
 	})
 	if seen == nil {
 		return
 	}
-	for _, name := range required {
+	for _, name := range keys.required {
 		if !seen[name] {
 			d.problem(n, "the key "+name+" is missing", "")
 		}
 	}
+	if c, ok := v.Addr().Interface().(whole); ok {
+		c.check(d, n)
+	}
 }
 
-func (d *decoder) unknownKey(key *yaml.Node, fields map[string]int, later []string) {
-	if slices.Contains(later, key.Value) {
+func (d *decoder) unknownKey(key *yaml.Node, keys keys) {
+	if slices.Contains(keys.later, key.Value) {
 		d.problem(key, "the key "+key.Value+" is not yet known to this version", "leave it out")
 		return
 	}
 	var names []string
-	for name := range fields {
+	for name := range keys.fields {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -125,27 +138,6 @@ func (d *decoder) entries(n *yaml.Node, do func(key, value *yaml.Node)) map[stri
 		}
 	}
 	return seen
-}
-
-// keysOf gives a type's keys with their fields, those that are required, and
-// those that a later version will know.
-func keysOf(t reflect.Type) (fields map[string]int, required, later []string) {
-	fields = map[string]int{}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if tag := f.Tag.Get("later"); tag != "" {
-			later = strings.Split(tag, ",")
-		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		fields[name] = i
-		if options != "omitempty" {
-			required = append(required, name)
-		}
-	}
-	return fields, required, later
 }
 
 func kindOf(n *yaml.Node) string {
@@ -205,6 +197,19 @@ func (v *Number) read(d *decoder, n *yaml.Node) {
 	v.Value = i
 }
 
+func (v *Fraction) read(d *decoder, n *yaml.Node) {
+	v.At = placeOf(n)
+	if !d.scalar(n, "a number") {
+		return
+	}
+	f, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || n.Tag != "!!int" && n.Tag != "!!float" || math.IsNaN(f) || math.IsInf(f, 0) {
+		d.problem(n, "want a number, got "+kindOf(n), "")
+		return
+	}
+	v.Value = f
+}
+
 func (v *Flag) read(d *decoder, n *yaml.Node) {
 	v.At = placeOf(n)
 	if !d.scalar(n, "true or false") {
@@ -248,25 +253,28 @@ func (s *Signals) read(d *decoder, n *yaml.Node) {
 
 func (b *By) read(d *decoder, n *yaml.Node) {
 	b.At = placeOf(n)
-	switch n.Kind {
-	case yaml.SequenceNode:
-		var fields []Text
-		d.into(n, &fields)
-		for _, f := range fields {
-			b.Fields = append(b.Fields, ByField{Field: f})
-		}
-	case yaml.MappingNode:
-		d.entries(n, func(key, value *yaml.Node) {
-			name := d.text(key)
-			one := ByField{Signal: &name}
-			d.into(value, &one.Field)
-			b.Fields = append(b.Fields, one)
-		})
-	default:
-		var one ByField
-		d.into(n, &one.Field)
-		b.Fields = append(b.Fields, one)
+	if n.Kind != yaml.MappingNode {
+		b.Fields = d.texts(n)
+		return
 	}
+	d.entries(n, func(key, value *yaml.Node) {
+		b.Map = append(b.Map, ByOperand{Operand: d.text(key), Fields: d.texts(value)})
+	})
+	if len(b.Map) == 0 {
+		d.problem(n, "by names no field", "write a field such as container.id")
+	}
+}
+
+// texts reads one text or a list of them.
+func (d *decoder) texts(n *yaml.Node) []Text {
+	if n.Kind == yaml.SequenceNode {
+		var list []Text
+		d.into(n, &list)
+		return list
+	}
+	var one Text
+	d.into(n, &one)
+	return []Text{one}
 }
 
 func (v *Data) read(d *decoder, n *yaml.Node) {

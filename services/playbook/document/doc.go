@@ -6,5 +6,10 @@
 // expressions are the business of package playbook. The JSON Schema that
 // editors use is generated from the types here.
 //
+// [Format] writes a playbook in its canonical form. It moves the lines of the
+// file about rather than writing the YAML anew, which would lose how conditions
+// are broken into lines, and it gives up where the result would mean something
+// else.
+//
 // Start with [Read] and [Playbook].
 package document

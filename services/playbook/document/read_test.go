@@ -78,6 +78,7 @@ func TestDataKeepsPlaces(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("apiVersion: firebreak/v1\non: {a: {type: b, when: >-\n  c\n  d}}\nthen: [{do: e, with: {f: [1, .nan, ~]}}]\n"))
 	f.Add([]byte("? [a]\n: b\n"))
+	f.Add([]byte("on: {a: {count: {of: b, atLeast: 3}, by: {b: [c, d]}, within: 1m}, b: {baseline: {of: a, field: x, factor: 1.5, over: 1h}}, c: {type: x, any: [a]}}\nmatch: {sequence: [a, b], until: c, absent: {after: a, expect: b}}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, problems := Read(data)
 		if p == nil && len(problems) == 0 {

@@ -15,6 +15,10 @@ import (
 // rules checks a value against the jsonschema tag of its field, so that the
 // schema that editors use and this reader cannot differ.
 func (d *decoder) rules(n *yaml.Node, f reflect.StructField) {
+	if n.Kind == yaml.SequenceNode {
+		d.length(n, f)
+		return
+	}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		return
 	}
@@ -41,15 +45,30 @@ func (d *decoder) rules(n *yaml.Node, f reflect.StructField) {
 	}
 }
 
+// length checks how many entries a list has; an empty one was reported.
+func (d *decoder) length(n *yaml.Node, f reflect.StructField) {
+	for _, rule := range strings.Split(f.Tag.Get("jsonschema"), ",") {
+		name, want, _ := strings.Cut(rule, "=")
+		bound, err := strconv.Atoi(want)
+		switch {
+		case err != nil || len(n.Content) == 0:
+		case name == "minItems" && len(n.Content) < bound:
+			d.problem(n, fmt.Sprintf("%d entry, want at least %d", len(n.Content), bound), "")
+		case name == "maxItems" && len(n.Content) > bound:
+			d.problem(n, fmt.Sprintf("%d entries, want at most %d", len(n.Content), bound), "")
+		}
+	}
+}
+
 func (d *decoder) limit(n *yaml.Node, name, want string) {
-	value, err := strconv.Atoi(n.Value)
-	bound, wrong := strconv.Atoi(want)
+	value, err := strconv.ParseFloat(n.Value, 64)
+	bound, wrong := strconv.ParseFloat(want, 64)
 	switch {
 	case err != nil || wrong != nil: // said elsewhere
 	case name == "minimum" && value < bound:
-		d.problem(n, fmt.Sprintf("%d is less than %d", value, bound), "")
+		d.problem(n, fmt.Sprintf("%s is less than %s", n.Value, want), "")
 	case name == "maximum" && value > bound:
-		d.problem(n, fmt.Sprintf("%d is more than %d", value, bound), "")
+		d.problem(n, fmt.Sprintf("%s is more than %s", n.Value, want), "")
 	}
 }
 

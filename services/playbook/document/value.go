@@ -50,16 +50,23 @@ type Signals struct {
 	List []Signal
 }
 
-// By is the field or the fields of a group: one, a list, or one for each signal.
-type By struct {
-	At     Place
-	Fields []ByField
+// Fraction is a number that need not be whole.
+type Fraction struct {
+	Value float64
+	At    Place
 }
 
-// ByField is one field of a group.
-type ByField struct {
-	Signal *Text // whose field it is; nil: of every signal
-	Field  Text
+// By is the field or the fields of a group: one, a list, or those of each operand.
+type By struct {
+	At     Place
+	Fields []Text      // of every operand; nil when they differ
+	Map    []ByOperand // nil when they do not
+}
+
+// ByOperand are the fields of one operand.
+type ByOperand struct {
+	Operand Text
+	Fields  []Text
 }
 
 // Data is any JSON value, with the places of what is in it.

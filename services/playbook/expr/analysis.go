@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,15 +18,21 @@ import (
 // knows the fields' names better than CEL does, and rewrites what CEL would
 // not take.
 type analysis struct {
-	text     string
-	root     *node
-	info     *celast.SourceInfo
-	fac      celast.ExprFactory
-	paths    map[int64]*path  // by expression; nil for what is no path
-	bound    map[string]*node // variables of exists() and its like; nil node: of unknown type
-	lastID   int64
-	reads    int      // paths that are read or tested
-	loops    int      // comprehensions
+	text   string
+	root   *node
+	info   *celast.SourceInfo
+	fac    celast.ExprFactory
+	paths  map[int64]*path  // by expression; nil for what is no path
+	bound  map[string]*node // variables of exists() and its like; nil node: of unknown type
+	lastID int64
+	reads  int // paths that are read or tested
+	loops  int // comprehensions
+
+	lookups   bool // whether the inventory may be asked
+	inventory int  // look-ups in it
+
+	patterns map[string]uint64 // what matching costs by the regular expressions
+
 	present  []string // paths that are there when the whole is true
 	problems Problems
 	warnings Problems
@@ -37,6 +44,7 @@ type path struct {
 	node     *node
 	steps    []step
 	optional bool // holds .? or [?]: it yields an optional, never an error
+	nested   bool // lies within an entry of a list or a map that a loop walks through
 }
 
 // step is a path up to one of its members.
@@ -50,24 +58,24 @@ func (p *path) text() string { return p.steps[len(p.steps)-1].text }
 // extend gives the path to a member.
 func (p *path) extend(n *node, text string, optional bool) *path {
 	steps := append(slices.Clip(p.steps), step{text: text, optional: optional})
-	return &path{node: n, steps: steps, optional: p.optional}
+	return &path{node: n, steps: steps, optional: p.optional, nested: p.nested}
 }
 
 func newAnalysis(text string, parsed *celast.AST, root *node) *analysis {
 	return &analysis{
 		text: text, root: root, info: parsed.SourceInfo(), fac: celast.NewExprFactory(),
-		paths: map[int64]*path{}, bound: map[string]*node{}, lastID: celast.MaxID(parsed), warned: map[string]bool{},
+		paths: map[int64]*path{}, patterns: map[string]uint64{}, bound: map[string]*node{}, lastID: celast.MaxID(parsed), warned: map[string]bool{},
 	}
 }
 
-func analyse(text string, parsed *celast.AST, root *node, known facts) *analysis {
-	a := newAnalysis(text, parsed, root)
+// run checks the names and rewrites the expression for CEL.
+func (a *analysis) run(parsed *celast.AST, known facts) {
 	a.walk(parsed.Expr(), known)
+	a.contradictions(parsed.Expr())
 	a.present = a.factsOf(parsed.Expr(), true).present
 	if len(a.problems) == 0 {
 		a.lower(parsed.Expr())
 	}
-	return a
 }
 
 // pathOf follows an expression into the data; nil when it is no path.
@@ -134,7 +142,7 @@ func (a *analysis) variable(e celast.Expr) *path {
 		if n == nil {
 			return nil
 		}
-		return &path{node: n, steps: []step{{text: name}}}
+		return &path{node: n, steps: []step{{text: name}}, nested: true}
 	}
 	if f, ok := a.root.fields[name]; ok {
 		a.reads++
@@ -171,13 +179,24 @@ func (a *analysis) member(e celast.Expr, p *path, name string, index bool) *path
 		}
 		return p.extend(p.node.elem, fmt.Sprintf("%s[%q]", p.text(), name), p.node.keys == nil)
 	case kindDyn:
-		return p.extend(&node{kind: kindDyn}, p.text()+"."+name, false)
+		text := p.text() + "." + name
+		if !plainName.MatchString(name) {
+			text = fmt.Sprintf("%s[%q]", p.text(), name)
+		}
+		return p.extend(&node{kind: kindDyn, loose: p.node.loose}, text, p.node.loose)
 	default:
 		return nil
 	}
 }
 
+// plainName is what can follow a dot.
+var plainName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
 func (a *analysis) unknownMember(e celast.Expr, p *path, name string, indexed bool) {
+	if why, hidden := p.node.hidden[name]; hidden {
+		a.problem(e, fmt.Sprintf("%s.%s cannot be spoken of", p.text(), name), why)
+		return
+	}
 	if indexed {
 		a.problem(e, fmt.Sprintf("%s is an object: its fields are read with a dot", p.text()), "write "+p.text()+"."+name)
 		return
@@ -195,7 +214,7 @@ func element(p *path, index string) *path {
 	case kindList, kindMap:
 		return p.extend(p.node.elem, p.text()+"["+index+"]", true)
 	case kindDyn:
-		return p.extend(&node{kind: kindDyn}, p.text()+"["+index+"]", false)
+		return p.extend(&node{kind: kindDyn, loose: p.node.loose}, p.text()+"["+index+"]", p.node.loose)
 	default:
 		return nil
 	}

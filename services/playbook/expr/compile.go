@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"firebreak/schemas"
 	"firebreak/services/playbook/near"
@@ -30,19 +31,26 @@ func (r Result) String() string {
 
 // Scope says what the expressions of a playbook's steps can speak of.
 type Scope struct {
-	Signals map[string]string // the full event type by the signal's name; nil: unknown
-	Steps   []string          // ids of the steps before this one; nil: unknown
-	Present []string          // paths known to be there, such as signals.start.container.id
+	Signals  map[string][]string // the full types that the event behind a signal's name can have; nil: unknown
+	Optional []string            // those of the signals that need not have taken part
+	Hidden   map[string]string   // signals that cannot be spoken of, with the reason and what to write instead
+	Steps    []string            // ids of the steps before this one; nil: unknown
+	Present  []string            // paths known to be there, such as signals.start.container.id
+	Lookups  bool                // whether the inventory may be asked: in target and when
 }
 
 // Condition compiles a condition on the data of an event of that full type.
 // The error is of the type [Problems].
 func Condition(text, eventType string) (*Program, error) {
-	model, err := eventModel(eventType, "")
-	if err != nil {
-		return nil, err
-	}
-	return compile(text, model, Bool, facts{})
+	return ConditionOn(text, []string{eventType})
+}
+
+// ConditionOn compiles a condition on the data of an event that has one of the
+// full types; a field that not all of them have may be absent. Without types it
+// is an event of any type: for conditions that were checked against theirs
+// before, such as a guard's at the time when it is asked.
+func ConditionOn(text string, eventTypes []string) (*Program, error) {
+	return NewCompiler().ConditionOn(text, eventTypes)
 }
 
 // Step compiles an expression of a step without knowing the playbook's
@@ -52,23 +60,32 @@ func Step(text string, result Result) (*Program, error) { return StepIn(text, re
 // StepIn compiles an expression of a step: over incident, signals, steps and
 // target. The error is of the type [Problems].
 func StepIn(text string, result Result, scope Scope) (*Program, error) {
-	model, err := stepModel(scope)
-	if err != nil {
-		return nil, err
-	}
-	return compile(text, model, result, facts{present: scope.Present})
+	return NewCompiler().StepIn(text, result, scope)
 }
 
-// eventModel describes the data of an event type.
+// eventModels describes the data of every event type of the catalog. It is
+// made once: nothing in it changes afterwards.
+var eventModels = sync.OnceValue(func() map[string]*node {
+	models := make(map[string]*node, len(schemas.Catalog))
+	for _, e := range schemas.Catalog {
+		models[e.Type] = modelOf(reflect.TypeOf(e.Data), "")
+	}
+	return models
+})
+
+// eventModel describes the data of an event type; root stands before the paths.
 func eventModel(eventType, root string) (*node, error) {
-	entry, known := schemas.Schema(eventType)
-	if known {
+	if model, known := eventModels()[eventType]; known {
+		if root == "" {
+			return model, nil
+		}
+		entry, _ := schemas.Schema(eventType)
 		return modelOf(reflect.TypeOf(entry.Data), root), nil
 	}
-	short := strings.TrimPrefix(eventType, schemas.Prefix)
+	short := schemas.ShortType(eventType)
 	var types []string
 	for _, e := range schemas.Catalog {
-		types = append(types, strings.TrimPrefix(e.Type, schemas.Prefix))
+		types = append(types, schemas.ShortType(e.Type))
 	}
 	p := Problem{Line: 1, Column: 1, Message: fmt.Sprintf("unknown event type %q", short)}
 	if word := near.Nearest(short, types); word != "" {
@@ -77,82 +94,46 @@ func eventModel(eventType, root string) (*node, error) {
 	return nil, Problems{p}
 }
 
-// stepModel describes what a step's expression can speak of.
-func stepModel(scope Scope) (*node, error) {
-	state := structOf("steps[]", map[string]*node{"state": {kind: kindString, path: "steps[].state"}})
-	steps := &node{kind: kindMap, path: "steps", elem: state}
-	if scope.Steps != nil {
-		steps.keys = scope.Steps
-	}
-	signals := &node{kind: kindMap, path: "signals", elem: &node{kind: kindDyn, path: "signals[]"}}
-	if scope.Signals != nil {
-		fields := map[string]*node{}
-		for name, eventType := range scope.Signals {
-			model, err := eventModel(eventType, "signals."+name)
-			if err != nil {
-				return nil, err
-			}
-			fields[name] = model
-		}
-		signals = structOf("signals", fields)
-	}
-	return structOf("", map[string]*node{
-		"incident": structOf("incident", map[string]*node{
-			"id":       {kind: kindString, path: "incident.id"},
-			"key":      {kind: kindDyn, path: "incident.key"},
-			"severity": {kind: kindString, path: "incident.severity", enum: []string{"low", "medium", "high", "critical"}},
-			"playbook": {kind: kindString, path: "incident.playbook"},
-		}),
-		"signals": signals,
-		"steps":   steps,
-		"target":  {kind: kindDyn, path: "target"},
-	}), nil
-}
-
 // compile parses, checks, bounds and plans an expression.
-func compile(text string, model *node, result Result, known facts) (*Program, error) {
-	env, err := environment(model)
-	if err != nil {
-		return nil, err
-	}
+func compile(text string, in *language, result Result, known facts) (*Program, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, Problems{{Line: 1, Column: 1, Message: "an empty expression"}}
 	}
-	parsed, issues := env.Parse(text)
+	parsed, issues := in.env.Parse(text)
 	if issues.Err() != nil {
 		return nil, problemsOf(issues)
 	}
-	a := analyse(text, parsed.NativeRep(), model, known)
+	a := newAnalysis(text, parsed.NativeRep(), in.model)
+	a.lookups = in.lookups
+	a.run(parsed.NativeRep(), known)
 	if len(a.problems) > 0 {
 		return nil, a.problems
 	}
-	checked, issues := env.Check(parsed)
+	checked, issues := in.env.Check(parsed)
 	if issues.Err() != nil {
 		return nil, problemsOf(issues)
 	}
 	if err := resultProblem(checked.OutputType(), result); err != nil {
 		return nil, err
 	}
-	if err := bounded(env, checked); err != nil {
+	options, err := bounded(in.env, checked, a)
+	if err != nil {
 		return nil, err
 	}
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	if a.loops > 0 {
-		// The bound holds for lists of an ordinary length alone: counting as it
-		// runs is slower, and only loops can need it.
-		options = append(options, cel.CostLimit(maxCost))
-	}
-	planned, err := env.Program(checked, options...)
+	planned, err := in.env.Program(checked, options...)
 	if err != nil {
 		return nil, Problems{{Line: 1, Column: 1, Message: tidy(err.Error())}}
 	}
-	p := &Program{text: text, plan: planned, model: model, result: result, warnings: a.warnings, present: a.present, output: checked.OutputType()}
+	p := &Program{
+		text: text, plan: planned, env: in.env, model: in.model, result: result, output: checked.OutputType(),
+		warnings: a.warnings, present: a.present, inventory: a.inventory > 0,
+	}
 	return p, p.constant(a)
 }
 
 // constant evaluates what reads nothing: an error there is one always.
 func (p *Program) constant(a *analysis) error {
-	if a.reads > 0 {
+	if a.reads > 0 || a.inventory > 0 {
 		return nil
 	}
 	v, err := p.Eval(nil)

@@ -56,6 +56,7 @@ func environment(root *node) (*cel.Env, error) {
 		cel.CustomTypeProvider(p),
 		cel.CustomTypeAdapter(adapter{Adapter: b.CELTypeAdapter()}),
 		cel.Variable(dataName, root.celType()),
+		cel.Variable(inventoryData, cel.DynType),
 	}
 	for name, f := range root.fields {
 		options = append(options, cel.Variable(name, f.node.celType()))
@@ -69,14 +70,19 @@ func environment(root *node) (*cel.Env, error) {
 
 // activation hands the data to an evaluation.
 type activation struct {
-	root *node
-	data map[string]any
+	root      *node
+	data      map[string]any
+	inventory Inventory
 }
 
 // ResolveName gives a top-level member; one that is not there is an absence.
 func (a *activation) ResolveName(name string) (any, bool) {
 	f, ok := a.root.fields[name]
-	if !ok {
+	switch {
+	case ok:
+	case name == inventoryData:
+		return inventoryValue{a.inventory}, true
+	default:
 		return a.data, name == dataName
 	}
 	v, err := f.get(a.data)

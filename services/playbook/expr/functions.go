@@ -34,7 +34,7 @@ func functions() []cel.EnvOption {
 	for symbol, name := range mixed {
 		options = append(options, cel.Function(name, cel.Overload(name+"_dyn", []*cel.Type{dyn, dyn}, dyn, cel.BinaryBinding(calculate(symbol)))))
 	}
-	return options
+	return append(options, lookFunctions()...)
 }
 
 // literal checks an argument of a function that is written out, so that a bad

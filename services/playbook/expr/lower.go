@@ -9,6 +9,13 @@ import (
 // lower rewrites what CEL would not take as it was written: has() of any
 // path, optional paths whose beginning may be absent, and mixed numbers.
 func (a *analysis) lower(e celast.Expr) {
+	if a.isLookup(e) {
+		for _, arg := range e.AsCall().Args() {
+			a.lower(arg)
+		}
+		a.lowerLookup(e)
+		return
+	}
 	a.children(e, a.lower)
 	if e.Kind() != celast.CallKind {
 		return

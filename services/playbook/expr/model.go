@@ -32,6 +32,9 @@ type node struct {
 	elem   *node             // of a list or a map
 	keys   []string          // of a map: the only ones there can be; nil for any
 	enum   []string          // of a string: the only values there can be; nil for any
+	hidden map[string]string // of a struct: names that are no fields, with the reason
+	loose  bool              // of an unknown kind: its members need not be there
+	most   uint64            // of a list or a map: entries that an ordinary event keeps to; 0: maxList
 }
 
 // field is one member of a struct.
@@ -130,10 +133,10 @@ func describe(t reflect.Type, path string, depth int) *node {
 		t = t.Elem()
 	}
 	if depth > maxDepth {
-		return &node{kind: kindDyn, path: path}
+		return &node{kind: kindDyn, path: path, loose: true}
 	}
 	if k, known := textual(t); known {
-		return &node{kind: k, path: path}
+		return &node{kind: k, path: path, loose: k == kindDyn}
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -154,7 +157,7 @@ func describe(t reflect.Type, path string, depth int) *node {
 		members(n, t, depth)
 		return n
 	default:
-		return &node{kind: kindDyn, path: path}
+		return &node{kind: kindDyn, path: path, loose: true}
 	}
 }
 

@@ -16,11 +16,14 @@ import (
 type Program struct {
 	text     string
 	plan     cel.Program
+	env      *cel.Env
 	model    *node
 	result   Result
 	output   *cel.Type
 	warnings Problems
 	present  []string
+
+	inventory bool // it looks things up there
 }
 
 // Text is the expression as it was written.
@@ -37,8 +40,12 @@ func (p *Program) Present() []string { return p.present }
 // members as encoding/json decodes them. An absent field is an error of the
 // class [ErrAbsent]. The value is made of the types that encoding/json decodes
 // into, with int64 for whole numbers.
-func (p *Program) Eval(vars map[string]any) (any, error) {
-	v, err := p.eval(vars)
+func (p *Program) Eval(vars map[string]any) (any, error) { return p.EvalIn(vars, nil) }
+
+// EvalIn is [Program.Eval] with an inventory to look into. Whoever needs to
+// know what it said keeps a note of it there.
+func (p *Program) EvalIn(vars map[string]any, inventory Inventory) (any, error) {
+	v, err := p.eval(vars, inventory)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +72,7 @@ func (p *Program) Eval(vars map[string]any) (any, error) {
 
 // Bool evaluates a condition.
 func (p *Program) Bool(vars map[string]any) (bool, error) {
-	v, err := p.eval(vars)
+	v, err := p.eval(vars, nil)
 	if err != nil {
 		return false, err
 	}
@@ -76,8 +83,8 @@ func (p *Program) Bool(vars map[string]any) (bool, error) {
 	return bool(b), nil
 }
 
-func (p *Program) eval(vars map[string]any) (ref.Val, error) {
-	v, _, err := p.plan.Eval(&activation{root: p.model, data: vars})
+func (p *Program) eval(vars map[string]any, inventory Inventory) (ref.Val, error) {
+	v, _, err := p.plan.Eval(&activation{root: p.model, data: vars, inventory: inventory})
 	if err != nil {
 		return nil, &evalError{text: p.text, cause: err, class: classOf(err)}
 	}

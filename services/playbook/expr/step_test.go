@@ -23,7 +23,7 @@ func incident(t testing.TB) map[string]any {
 	}
 }
 
-var scope = expr.Scope{Signals: map[string]string{"start": schemas.ProcessStarted}, Steps: []string{"container.pause", "p"}}
+var scope = expr.Scope{Signals: map[string][]string{"start": {schemas.ProcessStarted}}, Steps: []string{"container.pause", "p"}}
 
 func TestStepEval(t *testing.T) {
 	t.Parallel()
@@ -241,6 +241,8 @@ func FuzzCondition(f *testing.F) {
 		`container.?image.?name.optMap(n, glob(n, "**/x")).orValue(false)`,
 		`imageref(host.name).?tag.orValue("") == [process.pid, 1.5][0]`,
 		`{"a": process.pid}.a == process.parent.pid / 2`,
+		`process.?command_args.orValue([]).exists(a, process.command_args.exists(b, a == b)) && host.name in ["a"] && host.name == "b"`,
+		`inventory.pods(host.name).exists(p, p.id == "a")`,
 	} {
 		f.Add(text, full)
 		f.Add(text, nulls)

@@ -142,6 +142,9 @@ func (a *analysis) read(e celast.Expr, p *path, known facts) {
 }
 
 func (a *analysis) walkCall(e celast.Expr, known facts) {
+	if a.lookup(e, known) {
+		return
+	}
 	call := e.AsCall()
 	args := call.Args()
 	switch fn := call.FunctionName(); fn {
@@ -192,8 +195,8 @@ func (a *analysis) arguments(call celast.CallExpr) {
 			}
 		}
 	case "matches":
-		if len(args) > 0 && args[len(args)-1].Kind() != celast.LiteralKind {
-			a.problem(args[len(args)-1], "the pattern of matches() must be written out", "write the regular expression as text in quotes")
+		if len(args) > 0 {
+			a.pattern(args[len(args)-1])
 		}
 	}
 	for i, arg := range args {
@@ -227,10 +230,7 @@ func (a *analysis) walkLoop(e celast.Expr, known facts) {
 	loop := e.AsComprehension()
 	a.walk(loop.IterRange(), known)
 	a.walk(loop.AccuInit(), known)
-	elem := (*node)(nil)
-	if p := a.pathOf(loop.IterRange()); p != nil && p.node.kind == kindList && p.node.elem.kind != kindDyn {
-		elem = p.node.elem
-	}
+	elem := a.elementOf(loop.IterRange())
 	outer := a.bound
 	a.bound = map[string]*node{}
 	for name, n := range outer {
@@ -249,4 +249,29 @@ func (a *analysis) walkLoop(e celast.Expr, known facts) {
 	a.walk(loop.LoopStep(), known)
 	a.walk(loop.Result(), known)
 	a.bound = outer
+}
+
+// elementOf describes what a loop over an expression walks through; nil when
+// that is not known.
+func (a *analysis) elementOf(e celast.Expr) *node {
+	if e.Kind() == celast.CallKind && e.AsCall().FunctionName() == "orValue" && e.AsCall().IsMemberFunction() {
+		return a.elementOf(e.AsCall().Target())
+	}
+	if a.isLookup(e) {
+		return &node{kind: kindDyn}
+	}
+	p := a.pathOf(e)
+	if p == nil {
+		return nil
+	}
+	switch p.node.kind {
+	case kindList:
+		return p.node.elem
+	case kindMap: // its keys
+		return &node{kind: kindString, path: p.node.path + "[]"}
+	case kindDyn:
+		return &node{kind: kindDyn, loose: p.node.loose}
+	default:
+		return nil
+	}
 }

@@ -62,6 +62,7 @@ var (
 	_ collector.Source    = (*Source)(nil)
 	_ collector.Prober    = (*Source)(nil)
 	_ collector.Describer = (*Source)(nil)
+	_ collector.Typed     = (*Source)(nil)
 	_ runtime.Lookup      = (*Source)(nil)
 )
 
@@ -104,6 +105,14 @@ func New(c Config) (*Source, error) {
 
 // Name of the source.
 func (s *Source) Name() string { return "containerd" }
+
+// Types of the events that it gives.
+func (s *Source) Types() []string {
+	return []string{
+		schemas.ContainerObserved, schemas.ContainerStarted, schemas.ContainerExited, schemas.ContainerPaused,
+		schemas.ContainerResumed, schemas.ContainerOOM, schemas.ExecStarted,
+	}
+}
 
 // Known is the table of containers that this source keeps.
 func (s *Source) Known() *runtime.Known { return s.known }

@@ -95,6 +95,9 @@ func New(c Config) (*Source, error) {
 // Name of the source.
 func (s *Source) Name() string { return "exec" }
 
+// Types of the events that it gives.
+func (s *Source) Types() []string { return []string{schemas.ProcessStarted} }
+
 // Run emits until ctx ends or the kernel gives no more.
 func (s *Source) Run(ctx context.Context, emit func(ctx context.Context, e schemas.Event) error) error {
 	f, err := s.open()

@@ -35,6 +35,7 @@ type Source struct {
 var (
 	_ collector.Source    = (*Source)(nil)
 	_ collector.Describer = (*Source)(nil)
+	_ collector.Typed     = (*Source)(nil)
 )
 
 // New makes the source.
@@ -52,6 +53,9 @@ func New(c Config) (*Source, error) {
 
 // Name of the source.
 func (s *Source) Name() string { return "usage" }
+
+// Types of the events that it gives.
+func (s *Source) Types() []string { return []string{schemas.ContainerUsage} }
 
 // Detail says for the heartbeats how the source works.
 func (s *Source) Detail() string {

@@ -1,0 +1,138 @@
+package correlate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Machine is where figures were taken, and what else it had to do.
+type Machine struct {
+	Cores int     `json:"cores"`
+	Go    string  `json:"go"`
+	Load1 float64 `json:"load_1m"` // before the run
+}
+
+// ThisMachine looks at the machine.
+func ThisMachine() (Machine, error) {
+	raw, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return Machine{}, fmt.Errorf("load of this machine: %w", err)
+	}
+	first, _, _ := strings.Cut(string(raw), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return Machine{}, fmt.Errorf("load of this machine: %w", err)
+	}
+	return Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Load1: load}, nil
+}
+
+// Rate is how many events were done in a second: of the clock, and of what the
+// process had of the processors. What others do on the machine moves the second
+// less.
+type Rate struct {
+	PerSecond    float64 `json:"events_per_second"`
+	PerCPUSecond float64 `json:"events_per_cpu_second"`
+}
+
+// watch is a running measurement.
+type watch struct {
+	wall time.Time
+	cpu  time.Duration
+}
+
+func start() (watch, error) {
+	cpu, err := cpuTime()
+	return watch{time.Now(), cpu}, err
+}
+
+// rate ends it.
+func (w watch) rate(events int) (Rate, error) {
+	wall := time.Since(w.wall)
+	now, err := cpuTime()
+	if err != nil {
+		return Rate{}, err
+	}
+	cpu := max(now-w.cpu, time.Microsecond)
+	return Rate{float64(events) / max(wall, time.Microsecond).Seconds(), float64(events) / cpu.Seconds()}, nil
+}
+
+func cpuTime() (time.Duration, error) {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		return 0, fmt.Errorf("processor time of this process: %w", err)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// middle gives the medians of several measurements of the same.
+func middle(rates []Rate) Rate {
+	var wall, cpu []float64
+	for _, r := range rates {
+		wall, cpu = append(wall, r.PerSecond), append(cpu, r.PerCPUSecond)
+	}
+	return Rate{math.Round(median(wall)), math.Round(median(cpu))}
+}
+
+// median is the lower one of the two in the middle when there are two.
+func median(of []float64) float64 { return quantile(of, 0.5) }
+
+// quantile is by nearest rank: the smallest that the share q does not exceed.
+func quantile(of []float64, q float64) float64 {
+	if len(of) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
+}
+
+func mean(of []float64) float64 {
+	sum := 0.0
+	for _, v := range of {
+		sum += v
+	}
+	return sum / float64(max(len(of), 1))
+}
+
+// ratios gives the median of the ratios of each round, so that what disturbs a
+// whole round disturbs both sides.
+func ratios(of, baseline []Rate) float64 {
+	var all []float64
+	for i := range of {
+		if baseline[i].PerSecond > 0 {
+			all = append(all, of[i].PerSecond/baseline[i].PerSecond)
+		}
+	}
+	return round(median(all), 3)
+}
+
+func round(v float64, digits int) float64 {
+	scale := math.Pow10(digits)
+	return math.Round(v*scale) / scale
+}
+
+// oneCore lets the runtime use one processor until it is given back.
+func oneCore() (back func()) {
+	before := runtime.GOMAXPROCS(1)
+	return func() { runtime.GOMAXPROCS(before) }
+}
+
+// heap is what the runtime holds of objects, after what is not needed is gone.
+func heap() float64 {
+	runtime.GC()
+	runtime.GC() // what the first one finalized
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapInuse)
+}
+
+// errNothing keeps a figure of nothing from being told as one of something.
+var errNothing = errors.New("nothing was measured")

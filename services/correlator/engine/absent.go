@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"fmt"
+
+	"firebreak/schemas"
+	"firebreak/services/correlator/engine/window"
+)
+
+// The operands of absent.
+const (
+	afterLane = iota
+	expectLane
+)
+
+// absent waits, after an event, for another of its group that does not come.
+func (e *Engine) absent(a arrival) {
+	if a.operand == afterLane {
+		e.after(a)
+	} else {
+		e.expected(a)
+	}
+	e.closeEmpty(a.id)
+}
+
+// after begins to wait, unless what is expected is there: it may have come before.
+func (e *Engine) after(a arrival) {
+	end := a.hit.at + int64(a.node.Within)
+	if id := e.latest(e.store.LaneOf(a.slot, expectLane), end); id != 0 && e.store.Entry(id).At >= a.hit.at {
+		e.observe(Met, a.node, a.group, a.hit, 0, 0, "what is expected has come")
+		return
+	}
+	entry := entryOf(a.hit)
+	entry.Mark(window.Pending)
+	lane := e.lane(a)
+	id := e.store.Insert(a.slot, lane, entry)
+	if id == 0 {
+		e.duplicate(a)
+		return
+	}
+	e.store.SetNote(id, a.node.note(a.operand, a.hit))
+	e.due.add(e, deadline{at: end, node: a.node.index, slot: a.id, entry: id, key: a.slot.Key, hash: a.hit.hash})
+	e.observe(Waits, a.node, a.group, a.hit, 0, 0, "for what is expected")
+	e.limit(a.node, a.slot, lane)
+}
+
+// expected ends the waiting of the events that it follows in time.
+func (e *Engine) expected(a arrival) {
+	from := a.hit.at - int64(a.node.Within)
+	if lane := e.store.LaneOf(a.slot, afterLane); lane != 0 {
+		met := e.store.Keep(a.slot, lane, func(entry *window.Entry) bool {
+			return entry.At < from || entry.At > a.hit.at
+		})
+		if met > 0 {
+			e.observe(Met, a.node, a.group, a.hit, met, 0, "it was expected")
+		}
+	}
+	if a.hit.at < e.done {
+		return // no event that comes now lies before it
+	}
+	lane := e.lane(a)
+	if e.store.Insert(a.slot, lane, entryOf(a.hit)) == 0 {
+		e.duplicate(a)
+		return
+	}
+	if e.prunes(a) {
+		e.store.Keep(a.slot, lane, func(entry *window.Entry) bool { return entry.At >= e.done })
+		e.limit(a.node, a.slot, lane)
+		e.pruned(a.slot)
+	}
+}
+
+// decideAbsent decides that what was expected did not come in time, or that
+// nobody can tell.
+func (e *Engine) decideAbsent(a arrival, until int64) {
+	n := a.node
+	if why := e.deaf(n, a.hit, until); why != "" {
+		n.book.stats.Unknown++
+		e.observe(NotKnown, n, a.group, a.hit, 0, 0, why)
+		e.out = append(e.out, Unknown{schemas.UnknownEvent{
+			Playbook: n.book.Name, Signal: n.book.Signals[n.Of[expectLane]].Name, Group: a.group, After: a.hit.ref.id,
+			Reason: fmt.Sprintf("nothing came within %s, but %s", n.Within, why),
+		}})
+		return
+	}
+	h := a.hit
+	h.at = until
+	e.stands(a, h)
+}
+
+// deaf says why an absence means nothing; "" when it does mean something.
+func (e *Engine) deaf(n *node, after hit, until int64) string {
+	if e.AssumeAlive {
+		return ""
+	}
+	host, _ := lookUp(after.data, hostName)
+	name, _ := host.(string)
+	return e.clock.alive(n.expect, name, span{after.at, until})
+}

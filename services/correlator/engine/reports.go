@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"firebreak/schemas"
+)
+
+// between two reports of the same kind lies so much of the log's time; what
+// happens in between is counted.
+const reportEvery = int64(time.Minute)
+
+// maxReports bounds the kinds that are told apart; those beyond are counted
+// under one of their own.
+const maxReports = 1024
+
+// reports holds back what would be said too often.
+type reports struct{ list []report }
+
+// report is one kind of thing that is said: what was forgotten of a match, or
+// refused from a source.
+type report struct {
+	said    bool
+	last    int64 // when it was said last, by the log's time
+	count   uint64
+	over    *schemas.OverflowEvent
+	refused *schemas.RefusedEvent
+}
+
+func (r *report) same(o *report) bool {
+	if r.over != nil && o.over != nil {
+		return r.over.Playbook == o.over.Playbook && r.over.Signal == o.over.Signal
+	}
+	return r.refused != nil && o.refused != nil && r.refused.Source == o.refused.Source
+}
+
+// waiting says that something counted is not said yet.
+func (q *reports) waiting() bool {
+	return slices.ContainsFunc(q.list, func(r report) bool { return r.count > 0 })
+}
+
+func (q *reports) overflowed(e *Engine, n *node, limit, count int, incident string) {
+	q.overflow(e, n.book.Name, n.name, limit, count, incident)
+}
+
+func (q *reports) overflow(e *Engine, playbook, signal string, limit, count int, incident string) {
+	e.statsOf(playbook).Overflowed += uint64(count)                     //nolint:gosec // a number of windows
+	q.add(e, report{count: uint64(count), over: &schemas.OverflowEvent{ //nolint:gosec // as above
+		Playbook: playbook, Signal: signal, Limit: limit, Incident: incident,
+	}})
+}
+
+// add counts a report, and says it unless it was said just now.
+func (q *reports) add(e *Engine, r report) {
+	i := slices.IndexFunc(q.list, func(o report) bool { return o.same(&r) })
+	if i < 0 {
+		if len(q.list) >= maxReports {
+			return
+		}
+		q.list = append(q.list, r)
+		i = len(q.list) - 1
+	} else {
+		o := &q.list[i]
+		o.count += r.count
+		o.over, o.refused = r.over, r.refused
+	}
+	q.say(e, &q.list[i])
+}
+
+func (q *reports) say(e *Engine, r *report) {
+	if r.count == 0 || r.said && e.clock.log >= r.last && e.clock.log-r.last < reportEvery {
+		return
+	}
+	if r.over != nil {
+		d := *r.over
+		d.Count = r.count
+		e.out = append(e.out, Overflowed{d})
+	} else {
+		d := *r.refused
+		d.Count = r.count
+		e.out = append(e.out, Refused{d})
+	}
+	r.count, r.said, r.last = 0, true, e.clock.log
+}
+
+// flush says what has been held back long enough, and forgets what is old.
+func (q *reports) flush(e *Engine) {
+	if len(q.list) == 0 {
+		return
+	}
+	for i := range q.list {
+		q.say(e, &q.list[i])
+	}
+	q.list = slices.DeleteFunc(q.list, func(r report) bool {
+		return r.count == 0 && e.clock.log-r.last >= reportEvery
+	})
+}

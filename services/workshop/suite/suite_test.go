@@ -1,0 +1,139 @@
+package suite_test
+
+import (
+	"strings"
+	"testing"
+
+	"firebreak/schemas"
+	"firebreak/services/playbook"
+	"firebreak/services/workshop/format"
+	"firebreak/services/workshop/suite"
+	"firebreak/services/workshop/testfile"
+	"firebreak/services/workshop/trial"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func bench() *suite.Bench {
+	specs := []schemas.Spec{{Name: "notify.log", TargetKind: "incident", Place: "core"}, {Name: "evidence.capture", TargetKind: "container", Place: "node"}}
+	return &suite.Bench{Specs: specs, Formats: format.Names(), Decode: format.ForTests(testfile.Start()), Runner: trial.New(specs)}
+}
+
+const text = `apiVersion: firebreak/v1
+kind: Playbook
+metadata: {name: p, summary: s, arena: host, severity: low}
+on:
+  fail: {type: host.login.failed, when: has(user.name)}
+then: [{do: notify.log}]
+`
+
+func told(findings []playbook.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		out = append(out, f.String())
+	}
+	return out
+}
+
+func TestPairs(t *testing.T) {
+	t.Parallel()
+	pairs, findings := suite.Pairs(
+		[]playbook.Source{{Name: "b/two.yaml"}, {Name: "a/one.yml"}, {Name: "b/three.yaml"}},
+		[]suite.Test{{Name: "a/one.test.yaml"}, {Name: "b/thre.test.yaml"}, {Name: "b/two.test.yaml"}, {Name: "b/two.test.yml"}},
+	)
+	var got []string
+	for _, p := range pairs {
+		name := "none"
+		if p.Test != nil {
+			name = p.Test.Name
+		}
+		got = append(got, p.Source.Name+" "+name)
+	}
+	if diff := cmp.Diff([]string{"a/one.yml a/one.test.yaml", "b/three.yaml none", "b/two.yaml b/two.test.yaml"}, got); diff != "" {
+		t.Errorf("pairs (-want +got):\n%s", diff)
+	}
+	want := []string{
+		"b/thre.test.yaml:1:1: error: there is no playbook beside these tests (is it for b/three.yaml? Then name it b/three.test.yaml)",
+		"b/two.test.yml:1:1: error: b/two.test.yaml tests the same playbook (keep one of them)",
+	}
+	if diff := cmp.Diff(want, told(findings)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	for name, want := range map[string]bool{"a/x.test.yaml": true, "x.test.yml": true, "x.yaml": false, "test.yaml": false} {
+		if suite.IsTest(name) != want {
+			t.Errorf("IsTest(%s) = %v", name, !want)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	const fires = "  - name: a\n    events: [{type: host.login.failed, data: {user: {name: x}}}]\n    expect: {incidents: [{}]}\n"
+	const silent = "  - name: b\n    events: [{type: host.login.failed}]\n    expect: {incidents: []}\n"
+	for _, tt := range []struct {
+		name, test string
+		want       []string
+	}{
+		{"complete", "playbook: p\ntests:\n" + fires + silent, nil},
+		{"one side alone", "playbook: p\ntests:\n" + fires, []string{"p.test.yaml:1:1: warning: no test stays silent (add one with something alike that is harmless, and expect: {incidents: []})"}},
+		{"the other side", "playbook: p\ntests:\n" + silent, []string{"p.test.yaml:1:1: warning: no test fires (add one that expects an incident)"}},
+		{"of another", "playbook: q\ntests:\n" + fires + silent, []string{"p.test.yaml:1:11: error: these tests are for q, and the playbook beside them is p (write playbook: p)"}},
+		{"a step that there is not", "playbook: p\ntests:\n" + strings.Replace(fires, "[{}]", "[{steps: [notify.lgo], not: [evidence.capture]}]", 1) + silent, []string{
+			`p.test.yaml:5:35: error: the playbook p has no step "notify.lgo" (did you mean notify.log?)`,
+			`p.test.yaml:5:54: error: the playbook p has no step "evidence.capture" (it has notify.log)`,
+		}},
+		{"a verdict on what nobody verifies", "playbook: p\ntests:\n" + strings.Replace(fires, "    expect", "    mock: {notify.log: partial}\n    expect", 1) + silent, []string{
+			"p.test.yaml:5:12: error: notify.log has nothing to verify, so it is never partial (it ends in applied, failed, refused or gone)",
+		}},
+		{"an event that it does not wait for", "playbook: p\ntests:\n" + fires + strings.Replace(silent, "failed", "succeeded", 1), []string{
+			"p.test.yaml:7:14: warning: the playbook does not wait for host.login.succeeded (it waits for host.login.failed)",
+		}},
+		{"not readable", "playbook: p\ntests: 1\n", []string{"p.test.yaml:2:8: error: want a list, got 1 (write it as [a, b])"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := bench()
+			u := b.Load(suite.Pair{Source: playbook.Source{Name: "p.yaml", Data: []byte(text)}, Test: &suite.Test{Name: "p.test.yaml", Data: []byte(tt.test)}})
+			if diff := cmp.Diff(tt.want, told(u.Findings)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if u.Failed() != playbook.Failed(u.Findings) {
+				t.Errorf("failed: %v", u.Failed())
+			}
+			if u.Failed() && b.Run(u, nil) != nil {
+				t.Error("it ran in spite of its errors")
+			}
+		})
+	}
+}
+
+func TestNoTests(t *testing.T) {
+	t.Parallel()
+	u := bench().Load(suite.Pair{Source: playbook.Source{Name: "p.yaml", Data: []byte(text)}})
+	want := []string{"p.yaml:1:1: warning: there are no tests beside this playbook (write p.test.yaml; `firebreak playbook new` shows what one looks like)"}
+	if diff := cmp.Diff(want, told(u.Findings)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	u = bench().Load(suite.Pair{Source: playbook.Source{Name: "p.yaml", Data: []byte("kind: x\n")}})
+	if !u.Failed() || len(u.Broken) == 0 {
+		t.Errorf("a broken playbook: %+v", u)
+	}
+}
+
+// A mode that caps the library does not bind its tests.
+func TestTestsRunInThePlaybooksOwnMode(t *testing.T) {
+	t.Parallel()
+	b := bench()
+	u := b.Load(suite.Pair{
+		Source: playbook.Source{Name: "p.yaml", Mode: "observe", Data: []byte(strings.Replace(text, "then:", "guard: {mode: enforce}\nthen:", 1))},
+		Test: &suite.Test{Name: "p.test.yaml", Data: []byte("playbook: p\ntests:\n  - name: a\n    events: [{type: host.login.failed, data: {user: {name: x}}}]\n" +
+			"    expect: {incidents: [{steps: [{do: notify.log, state: applied}]}]}\n")},
+	})
+	results := b.Run(u, func(name string) bool { return name == "p/a" })
+	if len(results) != 1 || !results[0].Passed() {
+		t.Errorf("got %+v", results)
+	}
+	if got := b.Run(u, func(string) bool { return false }); len(got) != 0 {
+		t.Errorf("what is not wanted ran: %+v", got)
+	}
+}
