@@ -16,7 +16,7 @@ import (
 )
 
 func benchCommand(sh *shell) *cobra.Command {
-	return parent("bench", "Repeat the published measurements on this machine", benchContain(sh), benchExec(sh), benchIdle(sh))
+	return parent("bench", "Repeat the published measurements on this machine", benchContain(sh), benchExec(sh), benchIdle(sh), benchCorrelate(sh), benchCore(sh))
 }
 
 func benchContain(sh *shell) *cobra.Command {

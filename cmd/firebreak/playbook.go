@@ -17,7 +17,8 @@ import (
 
 func playbookCommand(sh *shell) *cobra.Command {
 	return parent("playbook", "Write, check, test and list playbooks",
-		playbookNew(sh), playbookLint(sh), playbookTest(sh), playbookExplain(sh), playbookList(sh))
+		playbookNew(sh), playbookLint(sh), playbookTest(sh), playbookExplain(sh), playbookList(sh),
+		playbookReplay(sh), playbookFmt(sh))
 }
 
 func playbookLint(sh *shell) *cobra.Command {

@@ -3,7 +3,6 @@ package correlator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -78,7 +77,7 @@ func (c *Correlator) saveNow(ctx context.Context) (took time.Duration, err error
 	}
 	pause := c.cfg.Now().Sub(begin)
 	if err := c.debts.settle(ctx, owed); err != nil {
-		return 0, fmt.Errorf("decisions wait for the ledger: %w", err)
+		return 0, err
 	}
 	begin = c.cfg.Now().Add(-pause) // the waiting is no work
 	err = c.keep.save(ctx, cp, state)

@@ -118,7 +118,8 @@ func New(cfg Config) *Correlator {
 	}
 	c := &Correlator{cfg: cfg, keep: newKeeper(cfg.Bus), told: make(chan struct{}), unmet: map[string]inSet{}}
 	c.begin(cfg.Set)
-	c.outbox.wake, c.debts.jobs = make(chan struct{}, 1), make(chan job, maxJobs)
+	c.outbox.wake = make(chan struct{}, 1)
+	c.debts.jobs, c.debts.ended = make(chan job, maxJobs), make(chan struct{})
 	return c
 }
 

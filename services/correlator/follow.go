@@ -12,7 +12,7 @@ import (
 // follow reads EVENTS from behind the checkpoint, and again when the reading
 // breaks off: then the log may be another one.
 func (c *Correlator) follow(ctx context.Context) error {
-	live, again := sync.OnceValue(func() error { return c.live(ctx) }), false
+	live, again := sync.OnceValue(func() error { return c.owe(ctx, job{live: true}) }), false
 	return c.retry(ctx, "read the events", func() error {
 		from := c.from
 		if again {
@@ -51,19 +51,6 @@ func (c *Correlator) place() place {
 		p.Event = hashed(c.last.source, c.last.id)
 	}
 	return p
-}
-
-// live is called when all that was stored at the start was decided on. Every
-// record that a former run left belongs to an event before this.
-func (c *Correlator) live(ctx context.Context) error {
-	if err := c.owe(ctx, job{live: true}); err != nil {
-		return err
-	}
-	close(c.told)
-	if c.cfg.Live != nil {
-		c.cfg.Live()
-	}
-	return nil
 }
 
 // event lets the engine decide, and hands on what is to be stored. An error

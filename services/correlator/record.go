@@ -114,7 +114,13 @@ func (c *Correlator) recurred(ctx context.Context, d engine.Recurred) error {
 }
 
 // recorded notes where the ledger stands.
-func (c *Correlator) recorded(seq uint64) { c.ledger.Store(max(c.ledger.Load(), seq)) }
+func (c *Correlator) recorded(seq uint64) {
+	for was := c.ledger.Load(); seq > was; was = c.ledger.Load() {
+		if c.ledger.CompareAndSwap(was, seq) {
+			return
+		}
+	}
+}
 
 // recurrence is the number of a record that tells of one, else 0.
 func recurrence(r schemas.Record) int {

@@ -26,9 +26,9 @@ func once(t fataler, m *mortal, cfg Config) (done bool) {
 	go func() { ended <- New(cfg).Run(ctx) }()
 	select {
 	case <-live:
-		done = !m.dead.Load()
 		cancel()
-		if err := <-ended; err != nil && !m.dead.Load() {
+		err := <-ended
+		if done = !m.dead.Load(); err != nil && done {
 			t.Fatal("run:", err)
 		}
 	case err := <-ended:

@@ -55,13 +55,32 @@ func TestStepsOfAMatch(t *testing.T) {
 		{"S32 what would have broken it off", only("fail", "ok", "start") + "match: {sequence: [fail, ok], until: start, by: host.name, within: 5m}\n", "${signals.start.host.name}", `10:46: error: signals.start cannot be spoken of (it would have broken the sequence off, and did not come)`},
 		{"an operand of any", only("fail", "ok") + "match: {any: [fail, ok]}\n", "${signals.ok.host.name}", `9:54: warning: signals.ok.host.name may be absent, and then the whole is an error (guard it: has(signals.ok.host.name) && …)`},
 		{"an operand of any that is guarded", only("fail", "ok") + "match: {any: [fail, ok]}\n", "${has(signals.ok) ? signals.ok.host.name : signals.?fail.?host.?name.orValue(\\\"?\\\")}", ``},
-		{"an operand of any that the step's condition tests", only("fail", "ok") + "match: {any: [fail, ok]}\n", "${signals.ok.host.name}\"}, when: \"has(signals.ok) && has(signals.ok.client.address)\", id: \"x", ``},
 		{"a field of one of several events", only("fail", "start") + "  some: {any: [fail, start]}\nmatch: {any: [some]}\n", "${signals.some.user.name}", `10:56: warning: signals.some.user.name may be absent, and then the whole is an error (guard it: has(signals.some.user.name) && …)`},
 		{"a field that none of them has", only("fail", "start") + "  some: {any: [fail, start]}\nmatch: {any: [some]}\n", "${signals.some.image.name}", `10:51: error: unknown field image of signals.some; known: client, container, host, k8s, login, user`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if diff := cmp.Diff(tt.want, lint(head+"on:\n"+tt.on+strings.Replace(text, "%", tt.say, 1))); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStepsKnowTheirCondition: what a step's own condition tests is there in
+// the rest of it, and in what it holds.
+func TestStepsKnowTheirCondition(t *testing.T) {
+	t.Parallel()
+	const signals = "match: {any: [fail, ok]}\n"
+	for _, tt := range []struct{ name, steps, want string }{
+		{"its own", "  - do: notify.log\n    when: has(signals.ok)\n    with: {text: \"${signals.ok.host.name}\"}\n", ``},
+		{"that of its parallel", "  - when: has(signals.ok)\n    parallel:\n      - {do: notify.log, with: {text: \"${signals.ok.host.name}\"}}\n", ``},
+		{"in its stead", "  - do: notify.log\n    when: has(signals.ok)\n    with: {text: x}\n    onFailure:\n      - {do: notify.log, with: {text: \"${signals.ok.host.name}\"}}\n", ``},
+		{"not of the next", "  - {do: notify.log, when: has(signals.ok), with: {text: x}}\n  - {do: notify.log, with: {text: \"${signals.ok.host.name}\"}}\n", `10:54: warning: signals.ok.host.name may be absent, and then the whole is an error (guard it: has(signals.ok.host.name) && …)`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, lint(head+"on:\n"+only("fail", "ok")+signals+"then:\n"+tt.steps)); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})

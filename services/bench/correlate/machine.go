@@ -104,14 +104,30 @@ func mean(of []float64) float64 {
 
 // ratios gives the median of the ratios of each round, so that what disturbs a
 // whole round disturbs both sides.
-func ratios(of, baseline []Rate) float64 {
+func ratios(of, baseline []Rate, figure func(Rate) float64) float64 {
 	var all []float64
 	for i := range of {
-		if baseline[i].PerSecond > 0 {
-			all = append(all, of[i].PerSecond/baseline[i].PerSecond)
+		if base := figure(baseline[i]); base > 0 {
+			all = append(all, figure(of[i])/base)
 		}
 	}
 	return round(median(all), 3)
+}
+
+// The two figures of a rate. What one core does is compared by its own time;
+// what waits for others, by the clock.
+func byClock(r Rate) float64 { return r.PerSecond }
+func byCPU(r Rate) float64   { return r.PerCPUSecond }
+
+// spent gives how much of the processor something took, in microseconds.
+func spent(do func()) (float64, error) {
+	before, err := cpuTime()
+	if err != nil {
+		return 0, err
+	}
+	do()
+	after, err := cpuTime()
+	return float64((after - before).Nanoseconds()) / 1e3, err
 }
 
 func round(v float64, digits int) float64 {

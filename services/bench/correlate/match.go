@@ -48,7 +48,7 @@ type MatchAt struct {
 	Map   Rate      `json:"decode_map"`   // encoding/json of the data into a map: the bare decoding
 	Event Rate      `json:"decode_event"` // a structured CloudEvent into a schemas.Event, checked: as replay reads
 	Sets  []Matched `json:"sets"`
-	Ratio float64   `json:"ratio"` // rate of the largest set to that of the smallest
+	Ratio float64   `json:"ratio"` // rate of the largest set to that of the smallest, by processor time
 }
 
 // Matched is one set: raw data → decided, by [engine.Engine.Apply].
@@ -56,7 +56,7 @@ type Matched struct {
 	Playbooks int     `json:"playbooks"`
 	Matches   uint64  `json:"matches"`
 	Rate      Rate    `json:"decode_and_match"`
-	OfMap     float64 `json:"of_decode_map"` // ratio to the bare decoding
+	OfMap     float64 `json:"of_decode_map"` // ratio to the bare decoding, by processor time
 }
 
 // contestant is one set with the events for it.
@@ -146,9 +146,9 @@ func (m Match) at(ctx context.Context, sets []*playbook.Set, share float64, done
 	}
 	at.Map, at.Event = middle(maps), middle(parsed)
 	for i, c := range all {
-		at.Sets = append(at.Sets, Matched{m.Playbooks[i], c.hits, middle(c.rates), ratios(c.rates, maps)})
+		at.Sets = append(at.Sets, Matched{m.Playbooks[i], c.hits, middle(c.rates), ratios(c.rates, maps, byCPU)})
 	}
-	at.Ratio = ratios(all[len(all)-1].rates, all[0].rates)
+	at.Ratio = ratios(all[len(all)-1].rates, all[0].rates, byCPU)
 	return at, float64(bytes) / float64(m.N), nil
 }
 

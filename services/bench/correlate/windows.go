@@ -29,9 +29,9 @@ type Windows struct {
 
 // WindowsResult is what came of it.
 type WindowsResult struct {
-	Measure   string    `json:"measure"`
-	N         int       `json:"windows"`
-	Updates   int       `json:"updates"`
+	Measure   string     `json:"measure"`
+	N         int        `json:"windows"`
+	Updates   int        `json:"updates"`
 	Operators []Windowed `json:"operators"`
 }
 
@@ -153,34 +153,42 @@ func (w Windows) one(ctx context.Context, name, on, match string) (Windowed, err
 	bytes := max(heap()-before, 0)
 	out.MB, out.Each = round(bytes/1e6, 1), round(bytes/float64(w.N), 0)
 
-	taken, passed := w.updates(e, f, func() string { return container(f.rnd.IntN(w.N)) })
+	taken, passed, err := w.updates(e, f, func() string { return container(f.rnd.IntN(w.N)) })
+	if err != nil {
+		return out, err
+	}
 	out.Random = round(mean(taken)-mean(passed), 3)
-	taken, passed = w.updates(e, f, func() string { return "hot" })
+	if taken, passed, err = w.updates(e, f, func() string { return "hot" }); err != nil {
+		return out, err
+	}
 	out.HotP50, out.HotMean = round(median(taken)-median(passed), 3), round(mean(taken)-mean(passed), 3)
 	out.Whole = round(mean(taken), 3)
 	return out, nil
 }
 
-// updates gives the microseconds for each event, by lots: of those that windows
-// take, and of those that they do not.
-func (w Windows) updates(e *engine.Engine, f *feeder, name func() string) (taken, passed []float64) {
+// updates gives the microseconds of the processor for each event, by lots: of
+// those that windows take, and of those that they do not.
+func (w Windows) updates(e *engine.Engine, f *feeder, name func() string) (taken, passed []float64, err error) {
 	batch := make([]schemas.Event, lot)
 	for range w.Updates / lot {
 		for _, late := range []bool{false, true} {
 			for i := range batch {
 				batch[i] = f.next(name(), late)
 			}
-			begin := time.Now()
-			for i := range batch {
-				e.Apply(batch[i])
-			}
-			took := float64(time.Since(begin).Nanoseconds()) / 1e3 / lot
-			if late {
+			took, err := spent(func() {
+				for i := range batch {
+					e.Apply(batch[i])
+				}
+			})
+			switch took /= lot; {
+			case err != nil:
+				return nil, nil, err
+			case late:
 				passed = append(passed, took)
-			} else {
+			default:
 				taken = append(taken, took)
 			}
 		}
 	}
-	return taken, passed
+	return taken, passed, nil
 }

@@ -100,7 +100,7 @@ func (q *question) excepted(t schemas.Target) *schemas.Outcome {
 }
 
 func (q *question) except(text string, s schemas.Signal) (bool, error) {
-	p, err := q.programs.condition(text, s.Type)
+	p, err := q.programs.condition(text)
 	if err != nil {
 		return false, err
 	}

@@ -27,10 +27,10 @@ type compiled struct {
 
 func newPrograms() *programs { return &programs{kept: map[string]compiled{}} }
 
-func (p *programs) condition(text, eventType string) (*expr.Program, error) {
-	return p.get("condition\n"+eventType+"\n"+text, func() (*expr.Program, error) {
-		return expr.Condition(text, eventType)
-	})
+// condition compiles a guard for events of any type: the one that triggers
+// need not have every field that a playbook of several types speaks of.
+func (p *programs) condition(text string) (*expr.Program, error) {
+	return p.get("condition\n"+text, func() (*expr.Program, error) { return expr.ConditionOn(text, nil) })
 }
 
 func (p *programs) step(text string, result expr.Result, types map[string][]string) (*expr.Program, error) {
@@ -68,11 +68,9 @@ func (d *Decider) Warm(set *playbook.Set) {
 		if p.Guard.Except == "" {
 			continue
 		}
-		for _, s := range p.Signals {
-			// An error is kept too, and told when the guard is asked.
-			if _, err := d.programs.condition(p.Guard.Except, s.Type); err != nil {
-				continue
-			}
+		// An error is kept too, and told when the guard is asked.
+		if _, err := d.programs.condition(p.Guard.Except); err != nil {
+			continue
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (e *Engine) absent(a arrival) {
 // after begins to wait, unless what is expected is there: it may have come before.
 func (e *Engine) after(a arrival) {
 	end := a.hit.at + int64(a.node.Within)
-	if id := e.latest(e.store.LaneOf(a.slot, expectLane), end); id != 0 && e.store.Entry(id).At >= a.hit.at {
+	if id := e.latest(e.laneOf(a.slot, expectLane), end); id != 0 && e.store.Entry(id).At >= a.hit.at {
 		e.observe(Met, a.node, a.group, a.hit, 0, 0, "what is expected has come")
 		return
 	}
@@ -47,7 +47,7 @@ func (e *Engine) after(a arrival) {
 // expected ends the waiting of the events that it follows in time.
 func (e *Engine) expected(a arrival) {
 	from := a.hit.at - int64(a.node.Within)
-	if lane := e.store.LaneOf(a.slot, afterLane); lane != 0 {
+	if lane := e.laneOf(a.slot, afterLane); lane != 0 {
 		met := e.store.Keep(a.slot, lane, func(entry *window.Entry) bool {
 			return entry.At < from || entry.At > a.hit.at
 		})

@@ -89,7 +89,7 @@ func million(t fataler, op playbook.Op) *Engine {
 	e := New(set("d", counting(t, op)))
 	at := epoch.UnixNano()
 	for i := range 1_000_000 {
-		e.feed(dataOf("container-"+strconv.Itoa(i), i%7), at+int64(i), uint64(i+1)) //nolint:gosec // a count
+		e.feed(dataOf("container-"+strconv.Itoa(i), i%7), at+int64(i), uint64(i+1))
 	}
 	return e
 }

@@ -75,7 +75,7 @@ func (q *deadlines) rebuild(e *Engine) {
 
 func (q *deadlines) collect(e *Engine, n *node, id int32) {
 	slot := e.store.Slot(id)
-	lane := e.store.LaneOf(slot, uint64(operandOf(n))) //nolint:gosec // a position
+	lane := e.laneOf(slot, operandOf(n))
 	if lane == 0 {
 		return
 	}
@@ -118,7 +118,7 @@ func (e *Engine) decide(d deadline) {
 	}
 	n := e.nodes[d.node]
 	operand := operandOf(n)
-	lane := e.store.LaneOf(slot, uint64(operand)) //nolint:gosec // a position
+	lane := e.laneOf(slot, operand)
 	if lane == 0 || !e.store.Holds(lane, d.entry) || e.store.Entry(d.entry).Hash != d.hash {
 		return
 	}

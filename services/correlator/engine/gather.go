@@ -135,7 +135,7 @@ func (e *Engine) latest(lane int32, at int64) int32 {
 
 func (e *Engine) allParts(a arrival, h hit) (parts []part) {
 	for operand := range a.node.Of {
-		id := e.latest(e.store.LaneOf(a.slot, uint64(operand)), h.at) //nolint:gosec // a position
+		id := e.latest(e.laneOf(a.slot, operand), h.at)
 		for same := id; same != 0 && e.store.Entry(same).At == h.at; same = e.store.Entry(same).Older {
 			if e.store.Entry(same).Hash == h.hash {
 				id = same // itself, not another of the same time

@@ -55,7 +55,7 @@ func (e *Engine) observeChain(a arrival) {
 	}
 	have := 0
 	for operand := range a.node.Of[:len(a.node.Of)-1] {
-		if e.store.LaneOf(a.slot, uint64(operand)) != 0 { //nolint:gosec // a position
+		if e.laneOf(a.slot, operand) != 0 {
 			have++
 		}
 	}

@@ -133,8 +133,8 @@ func (p *plan) addMatches(b *book) map[int][]use {
 	}
 	b.root = add(&b.Match, "")
 	for i, n := range nodes {
-		n.index = int32(len(p.nodes))                                                    //nolint:gosec // a set has not so many matches
-		n.print = cut(sha256.Sum256(binary.BigEndian.AppendUint32(print[:], uint32(i)))) //nolint:gosec // as above
+		n.index = int32(len(p.nodes)) //nolint:gosec // a set has not so many matches
+		n.print = cut(sha256.Sum256(binary.BigEndian.AppendUint32(print[:], uint32(i))))
 		n.limit = max(entriesPerLane, 2*n.AtLeast)
 		p.nodes = append(p.nodes, n)
 	}

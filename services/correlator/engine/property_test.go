@@ -135,24 +135,45 @@ func resets(p *playbook.Playbook) bool {
 func TestAgainstTheOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPlaybook(t, "p", everything...)
-		events := drawEvents(t, 40)
-		var log []schemas.Event
-		if rapid.Bool().Draw(t, "lagging") {
-			log = ended(lagging(t, events))
-		} else {
-			log = ended(interleaved(t, events))
-		}
-		got := run(t, assuming(set("d", p)), log, log)
-		groups, stands := newOracle(t, p, events).groups()
-		if d := cmp.Diff(groups, groupsIn(got)); d != "" {
+		againstTheOracle(t, p)
+	})
+}
+
+func againstTheOracle(t *rapid.T, p *playbook.Playbook) {
+	events := drawEvents(t, 40)
+	var log []schemas.Event
+	if rapid.Bool().Draw(t, "lagging") {
+		log = ended(lagging(t, events))
+	} else {
+		log = ended(interleaved(t, events))
+	}
+	got := run(t, assuming(set("d", p)), log, log)
+	groups, stands := newOracle(t, p, events).groups()
+	if d := cmp.Diff(groups, groupsIn(got)); d != "" {
+		t.Fatal(d)
+	}
+	if p.Once == 0 && !resets(p) {
+		if d := cmp.Diff(stands, standsIn(got, "p")); d != "" {
 			t.Fatal(d)
 		}
-		if p.Once == 0 && !resets(p) {
-			if d := cmp.Diff(stands, standsIn(got, "p")); d != "" {
-				t.Fatal(d)
-			}
-		}
-	})
+	}
+}
+
+// One operator at a time is looked at more closely.
+func TestEachOperatorAgainstTheOracle(t *testing.T) {
+	for _, op := range everything[1:] {
+		t.Run(string(op), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				ops := []playbook.Op{op}
+				if op == playbook.OpSequence {
+					ops = append(ops, playbook.OpAbsent) // with until, too
+				}
+				p := drawPlaybook(t, "p", ops...)
+				p.Once = 0
+				againstTheOracle(t, p)
+			})
+		})
+	}
 }
 
 // What is usual is known only from what has come: the oracle agrees where

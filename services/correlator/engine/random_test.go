@@ -61,7 +61,7 @@ func drawPlaybook(t *rapid.T, name string, ops ...playbook.Op) *playbook.Playboo
 		Name: name, Severity: rapid.SampledFrom([]string{"low", "high"}).Draw(t, "severity"),
 		Guard: schemas.Guard{Mode: "observe"}, Steps: []schemas.Step{{ID: "note", Do: "notify.log"}},
 	}}
-	a.p.Match = a.match(3, a.by())
+	a.p.Match = a.match(rapid.IntRange(1, 3).Draw(t, "depth"), a.by())
 	if rapid.Bool().Draw(t, "once") {
 		a.p.Once = time.Duration(rapid.IntRange(1, 60).Draw(t, "once seconds")) * time.Second
 	}
@@ -132,6 +132,8 @@ func drawEvents(t *rapid.T, most int) []schemas.Event {
 	if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
 		n, span = 4*most, 4*span // so that windows are looked through for what they need no more
 	}
+	containers, images := rapid.IntRange(1, 2).Draw(t, "containers"), rapid.IntRange(1, 2).Draw(t, "images")
+	starts := rapid.SampledFrom([][]string{{"a"}, {"a", "b"}, {"a", "b", "c"}, {"a", "b", "c", "d"}}).Draw(t, "programs")
 	var at []int
 	for range n {
 		at = append(at, rapid.IntRange(0, span).Draw(t, "at"))
@@ -143,8 +145,8 @@ func drawEvents(t *rapid.T, most int) []schemas.Event {
 			ID: fmt.Sprintf("e%d", i), Source: "/local/" + rapid.SampledFrom([]string{"n1", "n2", "n3"}).Draw(t, "source") + "/exec",
 			Type: schemas.ProcessStarted, Time: epoch.Add(time.Duration(at) * time.Second),
 			Data: json.RawMessage(fmt.Sprintf(`{"container":{"id":"c%d","image":{"digest":"i%d"}},"process":{"pid":%d,"executable":{"name":%q}}}`,
-				rapid.IntRange(1, 2).Draw(t, "container"), rapid.IntRange(1, 2).Draw(t, "image"), rapid.IntRange(1, 5).Draw(t, "pid"),
-				rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "program"))),
+				rapid.IntRange(1, containers).Draw(t, "container"), rapid.IntRange(1, images).Draw(t, "image"), rapid.IntRange(1, 5).Draw(t, "pid"),
+				rapid.SampledFrom(starts).Draw(t, "program"))),
 		})
 	}
 	return out
@@ -240,7 +242,7 @@ func recallFrom(events []schemas.Event) func(uint64) (schemas.Event, error) {
 }
 
 // run applies events and gives what was decided, completed.
-func run(t fataler, e *Engine, events []schemas.Event, all []schemas.Event) []Decision {
+func run(t fataler, e *Engine, events, all []schemas.Event) []Decision {
 	var out []Decision
 	recall := recallFrom(all)
 	for _, ev := range events {

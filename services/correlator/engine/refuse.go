@@ -16,15 +16,17 @@ const maxQuoted = 200
 // in one way alone.
 func (e *Engine) refuse(ev *schemas.Event, rules []int, why error) {
 	e.failRules(rules, why)
-	sum := sha256.Sum256(ev.Data)
 	from := ev.Writer
 	if from == "" {
 		from = ev.Source
 	}
-	e.reports.add(e, report{count: 1, refused: &schemas.RefusedEvent{
-		Source: quoted(from), ID: quoted(ev.ID), Type: quoted(ev.Type), Seq: ev.Seq, Reason: quoted(why.Error()),
-		Size: len(ev.Data), Digest: "sha256:" + hex.EncodeToString(sum[:]),
-	}})
+	e.reports.refusal(e, quoted(from), func(source string) *schemas.RefusedEvent {
+		sum := sha256.Sum256(ev.Data)
+		return &schemas.RefusedEvent{
+			Source: source, ID: quoted(ev.ID), Type: quoted(ev.Type), Seq: ev.Seq, Reason: quoted(why.Error()),
+			Size: len(ev.Data), Digest: "sha256:" + hex.EncodeToString(sum[:]),
+		}
+	})
 }
 
 func quoted(s string) string {

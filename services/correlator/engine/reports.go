@@ -11,9 +11,11 @@ import (
 // happens in between is counted.
 const reportEvery = int64(time.Minute)
 
-// maxReports bounds the kinds that are told apart; those beyond are counted
-// under one of their own.
+// maxReports bounds the sources that are told apart: who sends what is refused
+// chooses their names. Those beyond are counted together.
 const maxReports = 1024
+
+const otherSources = "(others)"
 
 // reports holds back what would be said too often.
 type reports struct{ list []report }
@@ -51,13 +53,29 @@ func (q *reports) overflow(e *Engine, playbook, signal string, limit, count int,
 	}})
 }
 
+// refusal counts a refused event. What is said of those that are held back is
+// said of the first of them: describe is not called for the others.
+func (q *reports) refusal(e *Engine, source string, describe func(source string) *schemas.RefusedEvent) {
+	i := q.find(report{refused: &schemas.RefusedEvent{Source: source}})
+	if i < 0 && len(q.list) >= maxReports {
+		source = otherSources
+		i = q.find(report{refused: &schemas.RefusedEvent{Source: source}})
+	}
+	if i >= 0 && q.list[i].count > 0 {
+		q.list[i].count++
+		return
+	}
+	q.add(e, report{count: 1, refused: describe(source)})
+}
+
+func (q *reports) find(r report) int {
+	return slices.IndexFunc(q.list, func(o report) bool { return o.same(&r) })
+}
+
 // add counts a report, and says it unless it was said just now.
 func (q *reports) add(e *Engine, r report) {
-	i := slices.IndexFunc(q.list, func(o report) bool { return o.same(&r) })
+	i := q.find(r)
 	if i < 0 {
-		if len(q.list) >= maxReports {
-			return
-		}
 		q.list = append(q.list, r)
 		i = len(q.list) - 1
 	} else {

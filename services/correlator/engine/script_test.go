@@ -77,7 +77,7 @@ func scriptEvent(t *testing.T, seq int, line string) schemas.Event {
 			opt[k] = v
 		}
 	}
-	ev := schemas.Event{ID: opt["id"], Source: "/local/" + opt["src"] + "/exec", Time: seconds(words[0]), Seq: uint64(seq)} //nolint:gosec // a count
+	ev := schemas.Event{ID: opt["id"], Source: "/local/" + opt["src"] + "/exec", Time: seconds(words[0]), Seq: uint64(seq)}
 	ev.Stored = ev.Time.Add(time.Millisecond)
 	if s, ok := opt["stored"]; ok {
 		ev.Stored = seconds(s)

@@ -44,12 +44,16 @@ func (e *Engine) sequence(a arrival) {
 
 // lane gives the lane of an arrival's operand.
 func (e *Engine) lane(a arrival) int32 {
-	value := uint64(a.operand) //nolint:gosec // a position
-	lane := e.store.LaneOf(a.slot, value)
+	lane := e.laneOf(a.slot, a.operand)
 	if lane == 0 {
-		lane = e.store.AddLane(a.slot, value)
+		lane = e.store.AddLane(a.slot, uint64(a.operand)) //nolint:gosec // a position
 	}
 	return lane
+}
+
+// laneOf gives an operand's lane of a window, or 0.
+func (e *Engine) laneOf(slot *window.Slot, operand int) int32 {
+	return e.store.LaneOf(slot, uint64(operand)) //nolint:gosec // a position
 }
 
 // sequenceLast takes an event of the last signal: it is kept only while what
@@ -82,7 +86,7 @@ func (e *Engine) sequenceLast(a arrival, last int) {
 func (e *Engine) chain(n *node, slot *window.Slot, at int64) (ids []int32) {
 	low := at - int64(n.Within)
 	for operand := len(n.Of) - 2; operand >= 0; operand-- {
-		id := e.latest(e.store.LaneOf(slot, uint64(operand)), at) //nolint:gosec // a position
+		id := e.latest(e.laneOf(slot, operand), at)
 		if id == 0 || e.store.Entry(id).At < low {
 			break
 		}
@@ -95,7 +99,7 @@ func (e *Engine) chain(n *node, slot *window.Slot, at int64) (ids []int32) {
 // sequenceStands gives the waiting events of the last signal that an earlier
 // one completes by coming after them, the earliest first.
 func (e *Engine) sequenceStands(a arrival, last int) (stand []int32) {
-	lane := e.store.LaneOf(a.slot, uint64(last)) //nolint:gosec // a position
+	lane := e.laneOf(a.slot, last)
 	if lane == 0 {
 		return nil
 	}
@@ -124,7 +128,7 @@ func (e *Engine) decideSequence(a arrival) {
 	if len(chain) > 0 {
 		first = e.store.Entry(chain[len(chain)-1]).At
 	}
-	breaks := e.latest(e.store.LaneOf(a.slot, uint64(len(n.Of))), a.hit.at) //nolint:gosec // a position
+	breaks := e.latest(e.laneOf(a.slot, len(n.Of)), a.hit.at)
 	if breaks != 0 && e.store.Entry(breaks).At > first {
 		e.observe(Broken, n, a.group, a.hit, 0, 0, "until came in between")
 		return
@@ -150,9 +154,10 @@ func (e *Engine) pruneSequence(n *node, slot *window.Slot) {
 	low := e.done - int64(n.Within)
 	needed := []int64{e.done - 1}
 	for operand := last - 1; operand >= 0; operand-- {
-		lane := e.store.LaneOf(slot, uint64(operand)) //nolint:gosec // a position
+		lane := e.laneOf(slot, operand)
 		if lane == 0 {
-			break
+			needed = needed[:1]
+			continue
 		}
 		kept := needed[:1:1]
 		bounds := needed
@@ -173,7 +178,7 @@ func (e *Engine) pruneSequence(n *node, slot *window.Slot) {
 		needed = kept
 	}
 	for _, operand := range []int{last, last + 1} {
-		lane := e.store.LaneOf(slot, uint64(operand)) //nolint:gosec // a position
+		lane := e.laneOf(slot, operand)
 		if lane == 0 {
 			continue
 		}

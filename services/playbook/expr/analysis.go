@@ -22,8 +22,9 @@ type analysis struct {
 	root   *node
 	info   *celast.SourceInfo
 	fac    celast.ExprFactory
-	paths  map[int64]*path  // by expression; nil for what is no path
-	bound  map[string]*node // variables of exists() and its like; nil node: of unknown type
+	paths  map[int64]*path   // by expression; nil for what is no path
+	bound  map[string]*node  // variables of exists() and its like; nil node: of unknown type
+	ranges map[string]string // by the variables of loops: the path that each walks through
 	lastID int64
 	reads  int // paths that are read or tested
 	loops  int // comprehensions
@@ -64,7 +65,7 @@ func (p *path) extend(n *node, text string, optional bool) *path {
 func newAnalysis(text string, parsed *celast.AST, root *node) *analysis {
 	return &analysis{
 		text: text, root: root, info: parsed.SourceInfo(), fac: celast.NewExprFactory(),
-		paths: map[int64]*path{}, patterns: map[string]uint64{}, bound: map[string]*node{}, lastID: celast.MaxID(parsed), warned: map[string]bool{},
+		paths: map[int64]*path{}, patterns: map[string]uint64{}, bound: map[string]*node{}, ranges: map[string]string{}, lastID: celast.MaxID(parsed), warned: map[string]bool{},
 	}
 }
 
@@ -120,7 +121,10 @@ func (a *analysis) indexed(e celast.Expr) *path {
 	case types.Int:
 		p = element(p, strconv.FormatInt(int64(key), 10))
 	default:
-		p = element(p, "…")
+		own := args[1].Kind() == celast.IdentKind && a.ranges[args[1].AsIdent()] == p.text()
+		if p = element(p, "…"); p != nil && own {
+			p.steps[len(p.steps)-1].optional = false // one of the keys that the loop walks through
+		}
 	}
 	if p != nil && optional {
 		p.optional = true

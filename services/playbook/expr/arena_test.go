@@ -258,13 +258,16 @@ func TestArenaWarnings(t *testing.T) {
 func TestUnknownObjects(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`has(audit.requestObject) && audit.requestObject.spec.replicas > 1`:                                     "1:54: audit.requestObject.spec.replicas may be absent, and then the whole is an error (guard it: has(audit.requestObject.spec.replicas) && …)",
-		`has(audit.requestObject.spec.replicas) && audit.requestObject.spec.replicas > 1`:                       "",
-		`has(audit.requestObject.a["b.c/d"]) && audit.requestObject.a["b.c/d"] == "x"`:                          "",
-		`audit.?requestObject.?items.orValue([]).exists(i, i.name == "x")`:                                      "1:53: i.name may be absent, and then the whole is an error (guard it: has(i.name) && …)",
-		`audit.?requestObject.?items.orValue([]).exists(i, has(i.name) && i.name == "x")`:                       "",
-		`audit.?requestObject.?items.orValue([]).exists(i, i == "x")`:                                           "",
-		`audit.?annotations.orValue({}).exists(k, k.startsWith("x")) && audit.?sourceIPs[?0].orValue("") == ""`: "",
+		`has(audit.requestObject) && audit.requestObject.spec.replicas > 1`:                                                           "1:54: audit.requestObject.spec.replicas may be absent, and then the whole is an error (guard it: has(audit.requestObject.spec.replicas) && …)",
+		`has(audit.requestObject.spec.replicas) && audit.requestObject.spec.replicas > 1`:                                             "",
+		`has(audit.requestObject.a["b.c/d"]) && audit.requestObject.a["b.c/d"] == "x"`:                                                "",
+		`audit.?requestObject.?items.orValue([]).exists(i, i.name == "x")`:                                                            "1:53: i.name may be absent, and then the whole is an error (guard it: has(i.name) && …)",
+		`audit.?requestObject.?items.orValue([]).exists(i, has(i.name) && i.name == "x")`:                                             "",
+		`has(audit.requestObject.data) && audit.requestObject.data.exists(k, audit.requestObject.data[k] == "x")`:                     "",
+		`has(audit.requestObject.data) && audit.requestObject.data.exists(k, audit.requestObject.data[user.?name.orValue(k)] == "x")`: "1:93: audit.requestObject.data[…] may be absent, and then the whole is an error (guard it: has(audit.requestObject.data[…]) && …)",
+		`audit.?annotations.orValue({}).exists(k, audit.annotations[k] == "x")`:                                                       "",
+		`audit.?requestObject.?items.orValue([]).exists(i, i == "x")`:                                                                 "",
+		`audit.?annotations.orValue({}).exists(k, k.startsWith("x")) && audit.?sourceIPs[?0].orValue("") == ""`:                       "",
 	} {
 		p, err := expr.Condition(text, schemas.APICalled)
 		if err != nil {

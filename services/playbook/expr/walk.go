@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -242,25 +243,39 @@ func (a *analysis) walkLoop(e celast.Expr, known facts) {
 		}
 		a.bound[name] = nil
 	}
+	ranges := a.ranges
+	a.ranges = maps.Clone(ranges)
+	within := known
 	if !loop.HasIterVar2() {
 		a.bound[loop.IterVar()] = elem
+		if p := a.rangeOf(loop.IterRange()); p != nil {
+			a.ranges[loop.IterVar()] = p.text()
+			for _, s := range p.steps { // where it walks through something, that is there
+				within.present = append(slices.Clip(within.present), s.text)
+			}
+		}
 	}
-	a.walk(loop.LoopCondition(), known)
-	a.walk(loop.LoopStep(), known)
+	a.walk(loop.LoopCondition(), within)
+	a.walk(loop.LoopStep(), within)
 	a.walk(loop.Result(), known)
-	a.bound = outer
+	a.bound, a.ranges = outer, ranges
+}
+
+// rangeOf gives the path that a loop walks through; nil when it is none.
+func (a *analysis) rangeOf(e celast.Expr) *path {
+	if e.Kind() == celast.CallKind && e.AsCall().FunctionName() == "orValue" && e.AsCall().IsMemberFunction() {
+		return a.rangeOf(e.AsCall().Target())
+	}
+	return a.pathOf(e)
 }
 
 // elementOf describes what a loop over an expression walks through; nil when
 // that is not known.
 func (a *analysis) elementOf(e celast.Expr) *node {
-	if e.Kind() == celast.CallKind && e.AsCall().FunctionName() == "orValue" && e.AsCall().IsMemberFunction() {
-		return a.elementOf(e.AsCall().Target())
-	}
 	if a.isLookup(e) {
 		return &node{kind: kindDyn}
 	}
-	p := a.pathOf(e)
+	p := a.rangeOf(e)
 	if p == nil {
 		return nil
 	}

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -52,9 +51,6 @@ func (f *Files) Counts() Counts {
 
 // Total is how many bytes there are to be read; 0 when nobody can tell.
 func (f *Files) Total() int64 { return f.total }
-
-// errEnd ends the reading early, without fault.
-var errEnd = errors.New("no more is wanted")
 
 // job is a chunk on its way through the decoders, in whose order it leaves.
 type job struct {
@@ -108,10 +104,7 @@ func (f *Files) Each(ctx context.Context, handle func(schemas.Event) error) erro
 		}
 		return nil
 	})
-	if err := g.Wait(); !errors.Is(err, errEnd) {
-		return err
-	}
-	return nil
+	return g.Wait()
 }
 
 // read cuts all files into chunks.

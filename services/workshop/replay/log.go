@@ -38,6 +38,9 @@ const recalled = 4096
 // recallWait bounds how long the bus may take to give an event again.
 const recallWait = 15 * time.Second
 
+// errEnd ends the reading when no more is wanted.
+var errEnd = errors.New("no more is wanted")
+
 // errAll ends the reading of what is stored.
 var errAll = errors.New("all that is stored is read")
 

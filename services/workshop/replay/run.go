@@ -25,6 +25,10 @@ type Config struct {
 	// Incident is told of each incident as it opens; an error ends the run. Nil:
 	// they are counted.
 	Incident func(Incident) error
+	// Beside decides on steps, and calls Incident, in a goroutine of its own, in
+	// order: what incidents cost does not hold up the engine. [Run.Close] waits
+	// for it.
+	Beside bool
 }
 
 // Run applies events to one set of playbooks. It is not safe for concurrent use.
@@ -34,6 +38,9 @@ type Run struct {
 	decider *decide.Decider
 	budget  *decide.Budget
 	empty   *decide.Inventory
+	decided uint64 // incidents whose steps were decided
+
+	beside *beside // nil: as they come
 
 	events    uint64
 	types     map[string]uint64
@@ -68,7 +75,20 @@ func New(cfg Config) *Run {
 	}
 	r.engine.AssumeAlive = cfg.Alive
 	r.sum.Playbooks = map[string]PlaybookSummary{}
+	if cfg.Beside && cfg.Incident != nil {
+		r.beside = newBeside(r.tell)
+	}
 	return r
+}
+
+// Close waits until the last incident is told. Nothing can be applied after it.
+func (r *Run) Close() error {
+	if r.beside == nil {
+		return nil
+	}
+	err := r.beside.close()
+	r.beside = nil
+	return err
 }
 
 // Joins says whether a set has matches of several events: then events may be
@@ -87,6 +107,9 @@ func Joins(sets ...*playbook.Set) bool {
 	return false
 }
 
+// Incidents is how many were opened so far.
+func (r *Run) Incidents() uint64 { return r.sum.Incidents }
+
 // Swap puts another set in force.
 func (r *Run) Swap(set *playbook.Set) { r.engine.Swap(set) }
 
@@ -100,7 +123,7 @@ func (r *Run) Apply(e schemas.Event) error {
 		r.engine.Marker = r.cfg.Core
 	}
 	for _, d := range r.engine.Apply(e) {
-		if err := r.decided(e, d); err != nil {
+		if err := r.take(e, d); err != nil {
 			return err
 		}
 	}
@@ -135,7 +158,7 @@ func (r *Run) settle() {
 	r.lastCount = 0
 }
 
-func (r *Run) decided(e schemas.Event, d engine.Decision) error {
+func (r *Run) take(e schemas.Event, d engine.Decision) error {
 	d, err := engine.Fill(d, r.recall)
 	if err != nil {
 		return err
@@ -181,15 +204,25 @@ func (r *Run) opened(e schemas.Event, d engine.Opened) error {
 	p.Incidents++
 	p.Severity = o.Playbook.Severity
 	r.sum.Playbooks[o.Playbook.Name] = p
-	if r.cfg.Incident == nil {
+	switch {
+	case r.cfg.Incident == nil:
 		return nil
+	case r.beside != nil:
+		return r.beside.add(telling{d, e.Stored})
+	default:
+		return r.tell(telling{d, e.Stored})
 	}
-	steps, err := r.would(d, e)
+}
+
+// tell tells of an incident, with what its steps would do.
+func (r *Run) tell(t telling) error {
+	o := t.opened.Opened
+	steps, err := r.would(t)
 	if err != nil {
 		return err
 	}
 	in := Incident{
-		ID: d.Incident, Playbook: o.Playbook.Name, Severity: o.Playbook.Severity, At: o.Trigger.Time,
+		ID: t.opened.Incident, Playbook: o.Playbook.Name, Severity: o.Playbook.Severity, At: o.Trigger.Time,
 		Group: o.Group, Key: o.Key, Mode: o.Guard.Mode, Stale: o.Stale, Trigger: o.Trigger,
 		Signals: map[string]schemas.EventRef{}, Steps: steps,
 	}

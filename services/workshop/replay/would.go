@@ -7,7 +7,6 @@ import (
 
 	"firebreak/schemas"
 	"firebreak/services/conductor/decide"
-	"firebreak/services/correlator/engine"
 	"firebreak/services/incident"
 )
 
@@ -43,16 +42,16 @@ const mostSpent = 4096
 
 // would decides the steps of an incident as the conductor does, where all goes
 // well and the inventory knows nothing.
-func (r *Run) would(d engine.Opened, e schemas.Event) ([]Step, error) {
-	now := e.Stored
+func (r *Run) would(t telling) ([]Step, error) {
+	now := t.stored
 	if now.IsZero() {
-		now = d.Opened.Trigger.Time
+		now = t.opened.Opened.Trigger.Time
 	}
-	if r.sum.Incidents%mostSpent == 0 {
+	if r.decided++; r.decided%mostSpent == 0 {
 		r.budget.Forget(now)
 	}
-	w := trail{run: r, inc: incident.New(d.Incident), now: now, asked: map[incident.Key]bool{}}
-	if err := w.store(schemas.TaskIncident, schemas.PlaceCore, schemas.KindOpened, d.Opened); err != nil {
+	w := trail{run: r, inc: incident.New(t.opened.Incident), now: now, asked: map[incident.Key]bool{}}
+	if err := w.store(schemas.TaskIncident, schemas.PlaceCore, schemas.KindOpened, t.opened.Opened); err != nil {
 		return nil, err
 	}
 	for {

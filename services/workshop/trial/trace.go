@@ -97,7 +97,7 @@ func except(text, typ string, signals map[string]schemas.Signal) []explain.Verdi
 	if text == "" {
 		return nil
 	}
-	p, err := expr.Condition(text, typ)
+	p, err := expr.ConditionOn(text, nil)
 	if err != nil {
 		return nil
 	}

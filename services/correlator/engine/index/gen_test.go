@@ -201,7 +201,11 @@ func (s source) swap(a, op, b string) string {
 }
 
 func (s source) listOf(one func() string) string {
-	members := make([]string, s.n(4))
+	most := 4
+	if s.one(6) {
+		most = 16
+	}
+	members := make([]string, s.n(most))
 	for i := range members {
 		members[i] = one()
 	}

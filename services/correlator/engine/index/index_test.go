@@ -35,7 +35,11 @@ func scan(rules []index.Rule, typ string, decoded map[string]any) []int {
 
 // rules draws rules, some of them alike.
 func (s source) rules(compiled *[2]atomic.Int64) []index.Rule {
-	rules := make([]index.Rule, 1+s.n(6))
+	most := 6
+	if s.one(20) {
+		most = 60 // beyond what is compared one by one
+	}
+	rules := make([]index.Rule, 1+s.n(most))
 	for i := range rules {
 		rules[i].Type = s.typ
 		switch {

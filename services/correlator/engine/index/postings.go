@@ -8,23 +8,30 @@ import (
 // postings are the conditions that are filed under one field, by what the
 // field must be.
 type postings struct {
-	texts    map[string][]int32
-	numbers  map[float64][]int32
-	flags    map[bool][]int32
+	texts    map[string][]filed
+	numbers  map[float64][]filed
+	flags    map[bool][]filed
 	prefixes prefixes
 	above    []bound // ascending
 	below    []bound // descending
-	present  []int32
+	present  []filed
 }
 
 type bound struct {
-	limit     float64
-	strict    bool
+	limit  float64
+	strict bool
+	filed
+}
+
+// filed is a condition, with a test that most events fail which pass the one
+// it is filed under: a look at the condition itself costs more.
+type filed struct {
 	condition int32
+	guard
 }
 
 // post files a condition under a test.
-func (p *postings) post(t test, condition int32) {
+func (p *postings) post(t test, condition filed) {
 	switch t.op {
 	case isOne:
 		for _, text := range t.texts {
@@ -47,9 +54,9 @@ func (p *postings) post(t test, condition int32) {
 	}
 }
 
-func put[K comparable](m *map[K][]int32, key K, condition int32) {
+func put[K comparable](m *map[K][]filed, key K, condition filed) {
 	if *m == nil {
-		*m = map[K][]int32{}
+		*m = map[K][]filed{}
 	}
 	(*m)[key] = append((*m)[key], condition)
 }
@@ -106,13 +113,13 @@ func (s *Scratch) look(t *table, p *postings, v *value) {
 			if !above(v.number, b.limit, b.strict) {
 				break
 			}
-			s.consider(t, b.condition)
+			s.consider(t, b.filed)
 		}
 		for _, b := range p.below {
 			if !below(v.number, b.limit, b.strict) {
 				break
 			}
-			s.consider(t, b.condition)
+			s.consider(t, b.filed)
 		}
 	case yes, no:
 		if p.flags != nil {
@@ -122,24 +129,24 @@ func (s *Scratch) look(t *table, p *postings, v *value) {
 	s.all(t, p.present)
 }
 
-func (s *Scratch) all(t *table, conditions []int32) {
+func (s *Scratch) all(t *table, conditions []filed) {
 	for _, c := range conditions {
 		s.consider(t, c)
 	}
 }
 
 // consider tries the other tests of a candidate, once for an event.
-func (s *Scratch) consider(t *table, c int32) {
-	if s.seen[c] == s.epoch {
+func (s *Scratch) consider(t *table, f filed) {
+	if f.guarded && !f.passes(&s.values[f.field], s.epoch) || s.seen[f.condition] == s.epoch {
 		return
 	}
-	s.seen[c] = s.epoch
-	for _, one := range t.conditions[c].rest {
+	s.seen[f.condition] = s.epoch
+	for _, one := range t.conditions[f.condition].rest {
 		if !s.holds(one) {
 			return
 		}
 	}
-	s.passed = append(s.passed, c)
+	s.passed = append(s.passed, f.condition)
 }
 
 func (s *Scratch) holds(one clause) bool {

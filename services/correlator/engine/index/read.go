@@ -22,6 +22,8 @@ const (
 type value struct {
 	epoch  uint64
 	text   []byte // decoded
+	start  uint64 // marks of the text: see guard
+	whole  uint64
 	number float64
 	kind   kind
 }
@@ -135,6 +137,7 @@ func (r *reader) value(m *member, c byte) {
 	switch c {
 	case '"':
 		v.kind, v.text = text, r.quoted()
+		v.start, v.whole = startMark(v.text), wholeMark(v.text)
 	case '{':
 		if len(m.names) > 0 {
 			r.object(m)

@@ -46,8 +46,7 @@ func (s *Scratch) failed(c *condition, err error) {
 	}
 }
 
-// hand yields what matched. The lists that it walks over are the scratch's own
-// no more, should yield keep on matching.
+// hand yields what matched.
 func (s *Scratch) hand(t *table, data []byte, decoded map[string]any, yield func(rule int, decoded map[string]any)) error {
 	s.matched = append(s.matched, t.always...)
 	if len(s.matched) == 0 {

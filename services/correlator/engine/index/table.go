@@ -8,7 +8,7 @@ import (
 type table struct {
 	always     []int32 // rules without a condition
 	conditions []condition
-	open       []int32    // conditions of which no necessary test is known
+	open       []filed    // conditions of which no necessary test is known
 	root       member     // the fields that are tested, by their names
 	fields     []postings // by field: the conditions that are filed under it
 }
@@ -65,18 +65,18 @@ func (t *table) file() {
 	for i := range t.conditions {
 		id := int32(i)
 		if len(all[i]) == 0 {
-			t.open = append(t.open, id)
+			t.open = append(t.open, filed{condition: id})
 			continue
 		}
 		rarest := use.rarest(all[i])
 		for n, one := range all[i] {
 			if n != rarest {
 				t.conditions[i].rest = append(t.conditions[i].rest, one)
-				continue
 			}
-			for _, w := range one {
-				t.fields[w.field].post(w, id)
-			}
+		}
+		f := filed{id, guardOf(t.conditions[i].rest)}
+		for _, w := range all[i][rarest] {
+			t.fields[w.field].post(w, f)
 		}
 	}
 	for i := range t.fields {

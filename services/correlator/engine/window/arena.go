@@ -13,7 +13,7 @@ type arena[T any] struct {
 }
 
 func (a *arena[T]) at(id int32) *T {
-	return &a.chunks[uint32(id)>>chunkBits][uint32(id)%chunkSize]
+	return &a.chunks[id>>chunkBits][id&(chunkSize-1)]
 }
 
 // take gives a place with zero content.
@@ -27,7 +27,7 @@ func (a *arena[T]) take() int32 {
 		a.n = 1
 	}
 	id := a.n
-	if int(uint32(id)>>chunkBits) >= len(a.chunks) {
+	if int(id>>chunkBits) >= len(a.chunks) {
 		a.chunks = append(a.chunks, new([chunkSize]T))
 	}
 	a.n++

@@ -12,7 +12,7 @@ func (t *table) find(slots *arena[Slot], key Key) int32 {
 	if t.n == 0 {
 		return 0
 	}
-	mask := uint64(len(t.cells) - 1)
+	mask := t.mask()
 	for i := key.Lo & mask; ; i = (i + 1) & mask {
 		id := t.cells[i]
 		if id == 0 || slots.at(id).Key == key {
@@ -20,6 +20,9 @@ func (t *table) find(slots *arena[Slot], key Key) int32 {
 		}
 	}
 }
+
+// mask takes a cell's number from a key: their number is a power of two.
+func (t *table) mask() uint64 { return uint64(len(t.cells)) - 1 }
 
 func (t *table) add(slots *arena[Slot], id int32) {
 	if (t.n+1)*4 > len(t.cells)*3 {
@@ -30,7 +33,7 @@ func (t *table) add(slots *arena[Slot], id int32) {
 }
 
 func (t *table) put(key Key, id int32) {
-	mask := uint64(len(t.cells) - 1)
+	mask := t.mask()
 	i := key.Lo & mask
 	for t.cells[i] != 0 {
 		i = (i + 1) & mask
@@ -50,7 +53,7 @@ func (t *table) grow(slots *arena[Slot]) {
 
 // remove closes the hole, so that no mark of what was there is needed.
 func (t *table) remove(slots *arena[Slot], id int32) {
-	mask := uint64(len(t.cells) - 1)
+	mask := t.mask()
 	i := slots.at(id).Key.Lo & mask
 	for t.cells[i] != id {
 		i = (i + 1) & mask
