@@ -63,16 +63,17 @@ func (c *Client) follow(ctx context.Context, r reader, from uint64, live func() 
 func (f *follower) run(ctx context.Context, live func() error) error {
 	heard, ended := make(chan *nats.Msg, 256), make(chan struct{})
 	defer close(ended)
-	sub, err := f.c.hear(ctx, f.r.live, func(m *nats.Msg) {
+	hear := func(m *nats.Msg) {
 		select {
 		case heard <- m:
 		case <-ended:
 		}
-	})
+	}
+	sub, err := f.c.hear(ctx, f.r.live, hear)
 	if err != nil {
 		return err
 	}
-	defer f.c.unhear(sub)
+	defer func() { f.c.unhear(sub) }()
 	_, changed, gen := f.c.link.state()
 	if err := f.rewind(ctx); err != nil {
 		return err
@@ -85,21 +86,20 @@ func (f *follower) run(ctx context.Context, live func() error) error {
 			return handlerError{err}
 		}
 	}
-	dropped, check := 0, time.NewTicker(checkEvery)
+	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case m := <-heard:
-			if err := f.take(ctx, m); err != nil {
+			missed, err := f.take(ctx, m)
+			if err != nil {
 				return err
 			}
-			now, err := sub.Dropped()
-			if err != nil || now == dropped {
+			if n, err := sub.Dropped(); !missed && (err != nil || n == 0) {
 				continue
 			}
-			dropped = now
 		case <-changed:
 			var is uint64
 			if _, changed, is = f.c.link.state(); is == gen {
@@ -113,6 +113,9 @@ func (f *follower) run(ctx context.Context, live func() error) error {
 				return err
 			}
 		case <-check.C:
+			if n, _, err := sub.Pending(); f.r.whole && (len(heard) > 0 || err == nil && n > 0) {
+				continue // it is about to hear more, and what is missing before that shows
+			}
 			behind, err := f.behind(ctx)
 			if err != nil {
 				return err
@@ -120,6 +123,19 @@ func (f *follower) run(ctx context.Context, live func() error) error {
 			if !behind {
 				continue
 			}
+		}
+		if n, err := sub.Dropped(); err == nil && n > 0 {
+			// What comes while it reads would be dropped again, and costs as
+			// much as what is read: it is heard again when all is read.
+			f.c.unhear(sub)
+			if err := f.readUp(ctx); err != nil {
+				return err
+			}
+			again, err := f.c.hear(ctx, f.r.live, hear)
+			if err != nil {
+				return err
+			}
+			sub = again
 		}
 		if err := f.readUp(ctx); err != nil {
 			return err
@@ -162,28 +178,29 @@ func (c *Client) unhear(sub *nats.Subscription) {
 	}
 }
 
-// take handles one message that was heard, unless it was handled before.
-func (f *follower) take(ctx context.Context, m *nats.Msg) error {
+// take handles one message that was heard, unless it was handled before. It
+// says whether the store is to be read because something was missed.
+func (f *follower) take(ctx context.Context, m *nats.Msg) (missed bool, err error) {
 	msg, err := storedMessage(m)
 	if err != nil {
-		return nil //nolint:nilerr // not from the store: nothing that could be followed
+		return false, nil //nolint:nilerr // not from the store: nothing that could be followed
 	}
 	switch {
 	case msg.seq < f.next && (f.at.IsZero() || f.younger(msg)): // the sequences were given anew
 		before := f.next
 		if err := f.rewind(ctx); err != nil {
-			return err
+			return false, err
 		}
 		if f.at.IsZero() && f.next < before {
 			f.next = min(f.next, msg.seq) // nothing of this history was read yet
 		}
-		return f.readUp(ctx)
+		return true, nil
 	case msg.seq < f.next:
-		return nil
+		return false, nil
 	case f.r.whole && msg.seq > f.next: // something between was not heard, or is gone
-		return f.readUp(ctx)
+		return true, nil
 	default:
-		return f.do(msg)
+		return false, f.do(msg)
 	}
 }
 

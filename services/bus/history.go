@@ -77,15 +77,17 @@ func (c *Client) history(ctx context.Context, r reader, from uint64, do func(mes
 	return c.consumerHistory(ctx, r, from, do)
 }
 
-// directHistory reads by direct get, in batches.
+// directHistory reads by direct get, in batches, what the store held when it
+// began. What was stored since is heard: a reader that went on would never come
+// to an end while much is written, and get all of that twice.
 func (c *Client) directHistory(ctx context.Context, r reader, from uint64, do func(message) error) error {
 	req := map[string]any{"batch": batchMessages, "max_bytes": batchBytes}
 	if !r.whole {
 		req["next_by_subj"] = r.space
 	}
-	for {
+	for left, begun := uint64(0), false; ; {
 		req["seq"] = from
-		pending, last := uint64(0), uint64(0)
+		pending, last, got := uint64(0), uint64(0), uint64(0)
 		err := c.many(ctx, localAPI+"DIRECT.GET."+r.stream, req, func(m *nats.Msg) (bool, error) {
 			switch status := first(m.Header, headStatus); status {
 			case "":
@@ -108,9 +110,14 @@ func (c *Client) directHistory(ctx context.Context, r reader, from uint64, do fu
 				return true, errBroken
 			}
 			last, from = msg.seq, msg.seq+1
+			got++
 			return false, do(msg)
 		})
-		if err != nil || pending == 0 {
+		if !begun {
+			left, begun = pending+got, true
+		}
+		left -= min(left, got)
+		if err != nil || pending == 0 || left == 0 {
 			return err
 		}
 	}

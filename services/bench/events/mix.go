@@ -80,12 +80,12 @@ func (m *Mix) Next() (schemas.Event, error) {
 
 // program is what a process runs: daemons' helpers nearly always, a shell once
 // in a hundred times, a program that was dropped into the container once in
-// ten thousand.
+// a thousand.
 func (m *Mix) program() (name, origin string, args []string) {
 	switch n := m.rnd.IntN(10_000); {
-	case n == 0:
+	case n < 10:
 		return "xmrig", "upper", []string{"xmrig", "-o", "pool.example:3333"}
-	case n <= 100:
+	case n < 110:
 		return "sh", "image", []string{"sh", "-c", "pg_isready -q"}
 	default:
 		name = []string{"node", "python3", "java", "nginx", "curl", "cat", "grep", "date"}[n%8]

@@ -15,6 +15,8 @@ const (
 	// maxBreaks bounds what is known of a source's silences; the oldest two
 	// become one that spans both.
 	maxBreaks = 64
+	// maxBeats bounds the heartbeats that the watermark has not passed.
+	maxBeats = 1024
 )
 
 // life is what is known of whether a source was alive.
@@ -40,6 +42,10 @@ func (s *source) beat(at int64, say *schemas.SourceEvent, c *clock) {
 	}
 	i, _ := slices.BinarySearch(s.beats, at)
 	s.beats = slices.Insert(s.beats, i, at)
+	s.settle(c.mark)
+	if len(s.beats) > maxBeats {
+		s.settle(s.beats[maxBeats/2]) // a source that lags holds the watermark back
+	}
 }
 
 // settle takes over the heartbeats that the watermark has passed: none can

@@ -18,7 +18,7 @@ func counting(t fataler, op playbook.Op) *playbook.Playbook {
 	by := p.Match.By[0]
 	p.Match = playbook.Match{Op: op, Of: []int{0}, Until: -1, By: [][][]string{by}, Within: 24 * time.Hour, AtLeast: 1000}
 	switch op {
-	case playbook.OpAll, playbook.OpSequence:
+	case playbook.OpAll, playbook.OpSequence, playbook.OpAbsent:
 		never := p.Signals[0]
 		never.Name, never.When = "never", condition(t, `process.executable.name == "never"`)
 		p.Signals = append(p.Signals, never)
@@ -95,7 +95,7 @@ func million(t fataler, op playbook.Op) *Engine {
 }
 
 func BenchmarkMemoryOfAMillionWindows(b *testing.B) {
-	for _, op := range windowOps {
+	for _, op := range append([]playbook.Op{playbook.OpAbsent}, windowOps...) {
 		b.Run(string(op), func(b *testing.B) {
 			for range b.N {
 				before := inUse()

@@ -306,3 +306,26 @@ func TestManySourcesAreBounded(t *testing.T) {
 		t.Error("the latest source is forgotten")
 	}
 }
+
+// What is known of a source's life stays small, however long it lives.
+func TestALongLifeIsBounded(t *testing.T) {
+	e := New(nil)
+	at := epoch
+	for n := range 20_000 {
+		ev := schemas.Event{Source: "/local/n1/exec", ID: fmt.Sprint(n), Type: schemas.Heartbeat, Data: json.RawMessage(`{"source":"exec"}`)}
+		at = at.Add(time.Duration(10+n%2*30) * time.Second) // silent for 40 s each second time
+		ev.Time, ev.Stored = at, at
+		if n%3 == 0 {
+			// Another one lags behind, and holds the watermark.
+			e.Apply(schemas.Event{Source: "/local/n2/exec", ID: fmt.Sprint(n), Type: schemas.ProcessStarted, Time: epoch, Stored: at})
+		}
+		e.Apply(ev)
+	}
+	s := e.clock.sources[sourceKey{source: "/local/n1/exec"}]
+	if len(s.beats) > maxBeats || len(s.breaks) > maxBreaks {
+		t.Errorf("%d heartbeats and %d silences are kept", len(s.beats), len(s.breaks))
+	}
+	if why := s.throughout(span{epoch.UnixNano(), at.UnixNano()}, e.clock.mark); why == "" {
+		t.Error("the silences are forgotten")
+	}
+}

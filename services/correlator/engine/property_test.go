@@ -168,9 +168,7 @@ func TestEachOperatorAgainstTheOracle(t *testing.T) {
 				if op == playbook.OpSequence {
 					ops = append(ops, playbook.OpAbsent) // with until, too
 				}
-				p := drawPlaybook(t, "p", ops...)
-				p.Once = 0
-				againstTheOracle(t, p)
+				againstTheOracle(t, drawNested(t, "p", ops...))
 			})
 		})
 	}

@@ -53,19 +53,35 @@ type author struct {
 
 // drawPlaybook draws one whose match uses some of the operators, three deep at most.
 func drawPlaybook(t *rapid.T, name string, ops ...playbook.Op) *playbook.Playbook {
-	whens, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &author{t: t, ops: ops, whens: whens, p: &playbook.Playbook{
-		Name: name, Severity: rapid.SampledFrom([]string{"low", "high"}).Draw(t, "severity"),
-		Guard: schemas.Guard{Mode: "observe"}, Steps: []schemas.Step{{ID: "note", Do: "notify.log"}},
-	}}
+	a := newAuthor(t, name, ops)
 	a.p.Match = a.match(rapid.IntRange(1, 3).Draw(t, "depth"), a.by())
 	if rapid.Bool().Draw(t, "once") {
 		a.p.Once = time.Duration(rapid.IntRange(1, 60).Draw(t, "once seconds")) * time.Second
 	}
 	return a.p
+}
+
+// drawNested draws one that opens an incident whenever a match of the operators
+// within it stands.
+func drawNested(t *rapid.T, name string, ops ...playbook.Op) *playbook.Playbook {
+	a := newAuthor(t, name, ops)
+	by := a.by()
+	a.p.Signals = append(a.p.Signals, playbook.Signal{})
+	m := a.match(rapid.IntRange(1, 2).Draw(t, "depth"), by)
+	a.p.Signals[0] = playbook.Signal{Name: "inner", Match: &m, Types: []string{schemas.ProcessStarted}}
+	a.p.Match = playbook.Match{Op: playbook.OpAny, Of: []int{0}, Until: -1, By: [][][]string{by}}
+	return a.p
+}
+
+func newAuthor(t *rapid.T, name string, ops []playbook.Op) *author {
+	whens, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &author{t: t, ops: ops, whens: whens, p: &playbook.Playbook{
+		Name: name, Severity: rapid.SampledFrom([]string{"low", "high"}).Draw(t, "severity"),
+		Guard: schemas.Guard{Mode: "observe"}, Steps: []schemas.Step{{ID: "note", Do: "notify.log"}},
+	}}
 }
 
 // by draws how groups are made: alike for all operands.

@@ -41,6 +41,7 @@ type chunker struct {
 	carry []byte // the beginning of a line whose end was not read yet
 	begun bool
 	done  error
+	eager bool // what has come is handed on at once: more may be long in coming
 }
 
 // next gives the next chunk. io.EOF, or what went wrong, comes with the last
@@ -59,28 +60,31 @@ func (c *chunker) next() chunk {
 	n := copy(buf, c.carry)
 	for {
 		var err error
-		if n, err = fill(c.from, buf, n); err != nil {
+		if n, err = c.fill(buf, n); err != nil {
 			c.done, c.carry = err, nil
 			return c.cut(buf[:n], err)
 		}
-		if end := bytes.LastIndexByte(buf, '\n'); end >= 0 {
-			c.carry = append(c.carry[:0], buf[end+1:]...)
+		if end := bytes.LastIndexByte(buf[:n], '\n'); end >= 0 {
+			c.carry = append(c.carry[:0], buf[end+1:n]...)
 			return c.cut(buf[:end+1], nil)
 		}
-		if len(buf) > mostLine {
-			return c.skip(int64(len(buf)))
+		switch {
+		case n < len(buf):
+		case n > mostLine:
+			return c.skip(int64(n))
+		default:
+			buf = append(buf, make([]byte, n)...)
 		}
-		buf = append(buf, make([]byte, len(buf))...)
 	}
 }
 
 // fill reads until a buffer of which n bytes are used is full, or nothing more
 // comes. (io.ReadFull would not tell a file that ends from one that is cut off.)
-func fill(from io.Reader, buf []byte, n int) (int, error) {
+func (c *chunker) fill(buf []byte, n int) (int, error) {
 	for idle := 0; n < len(buf); {
-		more, err := from.Read(buf[n:])
+		more, err := c.from.Read(buf[n:])
 		n += more
-		if err != nil {
+		if err != nil || c.eager && more > 0 {
 			return n, err
 		}
 		if idle++; more > 0 {
@@ -133,7 +137,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // one JSON text over many lines instead of one on each.
 func (c *chunker) first() (chunk, bool) {
 	text := make([]byte, chunkSize)
-	n, err := fill(c.from, text, 0)
+	n, err := c.fill(text, 0)
 	text = text[:n]
 	if bytes.HasPrefix(text, byteOrderMark) {
 		text = text[len(byteOrderMark):]
@@ -143,7 +147,9 @@ func (c *chunker) first() (chunk, bool) {
 	if many && err == nil {
 		n = len(text)
 		text = append(text, make([]byte, mostText-n)...)
-		n, err = fill(c.from, text, n)
+		for err == nil && n < len(text) {
+			n, err = c.fill(text, n)
+		}
 		text = text[:n]
 	}
 	if many && errors.Is(err, io.EOF) && json.Valid(text) {

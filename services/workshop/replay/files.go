@@ -111,7 +111,7 @@ func (f *Files) Each(ctx context.Context, handle func(schemas.Event) error) erro
 func (f *Files) read(hand func(chunk) error) error {
 	all := uint64(1)
 	for n, in := range f.opened {
-		c := chunker{from: in, file: n, line: 1, all: all}
+		c := chunker{from: in, file: n, line: 1, all: all, eager: !in.regular && !in.packed}
 		for {
 			next := c.next()
 			if f.spool != nil && !in.regular && len(next.text) > 0 {

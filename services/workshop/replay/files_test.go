@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,14 +40,14 @@ func TestWhatAFileCanBe(t *testing.T) {
 		{"a list on a line", "[" + a + "," + b + "]\n" + a, []uint64{1, 2, 3}, nil},
 		{"a text over many lines", "[\n" + a + ",\n" + b + "\n]\n", []uint64{1, 2}, nil},
 		{"a mebibyte of data", mebibyte + "\n" + b, []uint64{1, 2}, nil},
-		{"too much data", strings.Replace(a, `"root"`, `"`+strings.Repeat("x", 1<<20)+`"`, 1) + "\n" + b, []uint64{2}, []string{":1: CloudEvent \"e1\": invalid: data"}},
+		{"too much data", strings.Replace(a, `"root"`, `"`+strings.Repeat("x", 1<<20)+`"`, 1) + "\n" + b, []uint64{2}, []string{`:1: CloudEvent "e1": data: invalid: 1048617 bytes`}},
 		{"a line without end", a + "\n" + strings.Repeat("x", 20<<20) + "\n" + b, []uint64{1, 3}, []string{":2: invalid: the line is longer than 8 MiB"}},
 		{"the last line without end", a + "\n" + strings.Repeat("x", 20<<20), []uint64{1}, []string{":2: invalid: the line is longer than 8 MiB"}},
 		{"not JSON", a + "\nhello\n" + b, []uint64{1, 3}, []string{":2: CloudEvent: invalid: byte 0: want an object"}},
 		{"binary", a + "\n\x00\x01\xfe\n" + b, []uint64{1, 3}, []string{":2: CloudEvent: invalid"}},
 		{"cut off", a + "\n" + b[:60], []uint64{1}, []string{":2: CloudEvent"}},
 		{"the first is cut off", b[:60] + "\n" + a, []uint64{2}, []string{":1: CloudEvent"}},
-		{"twice the same key", a + "\n" + strings.Replace(b, `{"name":"root"}`, `{"name":"root","name":"x"}`, 1), []uint64{1}, []string{`:2: CloudEvent "e2": invalid`}},
+		{"twice the same key", a + "\n" + strings.Replace(b, `{"name":"root"}`, `{"name":"root","name":"x"}`, 1), []uint64{1}, []string{`:2: CloudEvent "e2": data: byte 50 at "user"."name": invalid`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,35 +191,31 @@ func TestWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestAPipeThatStaysOpen: the end of the replay does not wait for it.
+// TestAPipeThatStaysOpen: what has come is handed on at once, and the end of
+// the replay does not wait for more.
 func TestAPipeThatStaysOpen(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
 	defer r.Close()
-	if _, err := w.WriteString("no\n"); err != nil {
+	defer w.Close()
+	if _, err := fmt.Fprintln(w, login(1, 0, false, "a")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.WriteString(strings.Repeat(login(1, 0, false, "a")+"\n", 400)); err != nil { // enough for it to be looked at
-		t.Fatal(err)
-	}
-	go func() {
-		for range 4000 { // until the reader is gone
-			if _, err := w.WriteString(login(1, 0, false, "a") + "\n"); err != nil {
-				return
-			}
-		}
-	}()
-	_, _, err = read(t, &replay.Files{Names: []string{"-"}, Stdin: r, Strict: true})
-	var bad replay.Bad
-	if !errors.As(err, &bad) {
+	f := &replay.Files{Names: []string{"-"}, Stdin: r, As: "cloudevents", Bad: func(b replay.Bad) { t.Error(b) }}
+	enough := errors.New("enough")
+	if err := f.Each(t.Context(), func(schemas.Event) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("%v", err)
 	}
-	if _, err := io.CopyN(io.Discard, r, 1); err != nil { // lets the writer go
-		t.Log(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Each(ctx, func(schemas.Event) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
