@@ -31,8 +31,9 @@ demo: needs build ## Contain a miner in a real container, before your eyes (root
 test: ## Bring the needs, build, vet and run every test (root)
 	@deploy/test.sh
 
-bench: needs build ## Measure how fast a container is halted, paused and verified (root)
+bench: needs build ## Measure containment, and what matching costs beside its baselines (root)
 	@$(BIN) bench contain -n 300
+	@$(BIN) bench correlate
 
 lint: ## Run golangci-lint; its first build takes minutes
 	$(TOOL) golangci-lint run ./...

@@ -56,15 +56,20 @@ var arrows = []arrow{
 	{"services/telemetry/...", nil},
 	{"services/doctor/...", nil},
 	{"services/lab/...", []string{"services/lab/..."}},
-	{"services/bench/...", []string{"schemas", "services/bench/...", "services/lab/..."}},
+	// The correlator's bench puts the parts together as cmd does, to time them.
+	{"services/bench/correlate/...", []string{
+		"schemas/...", "services/bench/...", "services/bus/...", "services/correlator/...", "services/playbook/...",
+		"services/workshop/...", "services/collector/gateway/decode",
+	}},
+	{"services/bench/...", []string{"schemas", "schemas/intake", "services/bench/...", "services/lab/..."}},
 	{"services/demo/...", []string{"schemas", "services/incident", "services/lab/...", "services/bench/workload"}},
 }
 
 // onlyFrom keeps heavy or powerful modules where they belong: nothing else may
 // reach them, not even through another package.
 var onlyFrom = []arrow{
-	{"github.com/nats-io/nats.go/...", []string{"services/bus/...", "cmd/..."}},
-	{"github.com/nats-io/nats-server/v2/...", []string{"services/bus/...", "cmd/..."}},
+	{"github.com/nats-io/nats.go/...", []string{"services/bus/...", "services/bench/correlate", "cmd/..."}},
+	{"github.com/nats-io/nats-server/v2/...", []string{"services/bus/...", "services/bench/correlate", "cmd/..."}},
 	{"github.com/spf13/viper", []string{"cmd/..."}},
 }
 

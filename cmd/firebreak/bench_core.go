@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -42,9 +44,10 @@ type coreProcess struct {
 	dir    string
 	binary string
 	cmd    *exec.Cmd
-	done   chan error
-	lines  chan string // what it says; closed at its end
-	from   uint64      // the sequence from which the correlator went on
+	done   chan struct{} // closed when it is gone
+	ended  error         // how; valid then
+	lines  chan string   // what it says; closed at its end
+	from   uint64        // the sequence from which the correlator went on
 }
 
 func newCoreProcess(dir string) (*coreProcess, error) {
@@ -78,33 +81,55 @@ func (p *coreProcess) configure(books map[string]string) error {
 
 // Start starts it and waits until it says that it is at work.
 func (p *coreProcess) Start(ctx context.Context) (time.Duration, error) {
-	p.from = 0
-	p.cmd = exec.Command(p.binary, "bench", coreName, "--config", p.config()) //nolint:gosec // this very binary
-	p.cmd.Env = cleanEnviron()
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	says, err := p.cmd.StderrPipe()
+	cmd := exec.Command(p.binary, "bench", coreName, "--config", p.config()) //nolint:gosec // this very binary
+	cmd.Env = cleanEnviron()
+	// A session of its own, so that Ctrl-C does not reach it. Should this
+	// process die, it goes too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	says, err := cmd.StderrPipe()
 	if err != nil {
 		return 0, fmt.Errorf("start the core: %w", err)
 	}
+	p.from, p.lines, p.done = 0, make(chan string, 64), make(chan struct{})
+	started := make(chan error, 1)
 	begin := time.Now()
-	if err := p.cmd.Start(); err != nil {
+	go func() {
+		runtime.LockOSThread() // the kernel takes the end of the thread that started it for the parent's
+		defer runtime.UnlockOSThread()
+		defer close(p.done)
+		err := cmd.Start()
+		if started <- err; err == nil {
+			p.listen(says)
+			p.ended = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return 0, fmt.Errorf("start the core: %w", err)
 	}
-	p.lines, p.done = make(chan string, 64), make(chan error, 1)
-	go func() {
-		defer close(p.lines)
-		for s := bufio.NewScanner(says); s.Scan(); {
-			select {
-			case p.lines <- s.Text():
-			default: // nobody reads any more
-			}
-		}
-		p.done <- p.cmd.Wait()
-	}()
+	p.cmd = cmd
 	if err := p.atWork(ctx); err != nil {
 		return 0, errors.Join(err, p.Kill())
 	}
 	return time.Since(begin), nil
+}
+
+// listen hands on what it says until it ends: one that is not listened to
+// would wait for ever.
+func (p *coreProcess) listen(says io.Reader) {
+	defer close(p.lines)
+	r := bufio.NewReader(says)
+	for {
+		line, err := r.ReadString('\n')
+		if line != "" {
+			select {
+			case p.lines <- strings.TrimSpace(line):
+			default: // nobody reads any more
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // atWork reads what it says until it is at work.
@@ -120,7 +145,8 @@ func (p *coreProcess) atWork(ctx context.Context) error {
 			return fmt.Errorf("the core is not at work after ten minutes:\n%s", strings.Join(last, "\n"))
 		case line, more := <-p.lines:
 			if !more {
-				return fmt.Errorf("the core ended:\n%s", strings.Join(last, "\n"))
+				<-p.done
+				return fmt.Errorf("the core ended: %w\n%s", p.ended, strings.Join(last, "\n"))
 			}
 			last = append(last[max(0, len(last)-14):], line)
 			var said struct {
@@ -149,7 +175,7 @@ func (p *coreProcess) Kill() error {
 	if errors.Is(err, os.ErrProcessDone) {
 		err = nil
 	}
-	<-p.done // that it was killed is no error
+	<-p.done
 	p.cmd = nil
 	if err != nil {
 		return fmt.Errorf("kill the core: %w", err)

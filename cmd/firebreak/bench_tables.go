@@ -33,7 +33,8 @@ func (b *correlateBench) tell(result measured) error {
 		})
 	case correlate.ReplayResult:
 		return b.sh.rows("replay", [][]string{
-			{fmt.Sprintf("%s events of %.0f bytes, %d playbooks, %d incidents", grouped(float64(r.N)), r.Bytes, r.Playbooks, r.Incidents), perSecond(r.Rate), fmt.Sprintf("%.2f s", r.Seconds)},
+			{"encoding/json of a line into a map, one core", perSecond(r.Bare), ""},
+			{fmt.Sprintf("%s events of %.0f bytes, %d playbooks, %d incidents", grouped(float64(r.N)), r.Bytes, r.Playbooks, r.Incidents), perSecond(r.Rate), fmt.Sprintf("%.2f s, %.2f × bare", r.Seconds, r.Ratio)},
 		})
 	case correlate.RecoveryResult:
 		return b.sh.rows("recovery", [][]string{

@@ -18,7 +18,7 @@ import (
 func playbookCommand(sh *shell) *cobra.Command {
 	return parent("playbook", "Write, check, test and list playbooks",
 		playbookNew(sh), playbookLint(sh), playbookTest(sh), playbookExplain(sh), playbookList(sh),
-		playbookReplay(sh), playbookFmt(sh))
+		playbookReplay(sh), playbookFmt(sh), playbookSchema(sh))
 }
 
 func playbookLint(sh *shell) *cobra.Command {

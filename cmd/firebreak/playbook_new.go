@@ -21,7 +21,10 @@ func playbookNew(sh *shell) *cobra.Command {
 		Use: "new NAME", Short: "Write a playbook and its tests that pass as they are",
 		Long: `Write NAME.yaml and NAME.test.yaml. Both are complete: the playbook lints clean
 and its tests pass, one that fires and one that stays silent. Change them from
-there. A file that is there already is never overwritten.`,
+there. A file that is there already is never overwritten.
+
+Where the folder holds the schemas that "playbook schema" prints, both begin with
+the line by which editors find them.`,
 		Example: `  firebreak playbook new my-first
   firebreak playbook new ssh-guessing --type host.login.failed --operator count --dir playbooks`,
 		Args: exactly(1, "the name of the playbook"),
@@ -56,6 +59,14 @@ func (sh *shell) writeNew(wish scaffold.Wish, dir string) error {
 	if err != nil {
 		return err
 	}
+	text, err = pointed(dir, playbookSchemaFile, text)
+	if err != nil {
+		return err
+	}
+	tests, err = pointed(dir, testSchemaFile, tests)
+	if err != nil {
+		return err
+	}
 	file := filepath.Join(dir, wish.Name+".yaml")
 	testFile := filepath.Join(dir, wish.Name+suite.Ending)
 	if err := writeFresh(file, text); err != nil {
@@ -76,6 +87,7 @@ func (sh *shell) writeNew(wish scaffold.Wish, dir string) error {
 	sh.say("  2. firebreak playbook lint %s", file)
 	sh.say("  3. firebreak playbook test %s", file)
 	sh.say("  4. write the summary and the severity; say guard.mode: enforce when you trust it")
+	sh.say("For an editor that completes keys: firebreak playbook schema --help")
 	return nil
 }
 

@@ -111,6 +111,9 @@ func (r *replayer) closing(err error) error {
 		}
 	}
 	r.bar.clear()
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted after %s: %w", countOf(r.events, "event"), err)
+	}
 	return err
 }
 

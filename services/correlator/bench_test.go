@@ -273,7 +273,9 @@ func BenchmarkRecovery(b *testing.B) {
 	}
 	filled, before := time.Since(begin), c.Checkpoint()
 	kill()
-	<-ended
+	if err := <-ended; err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(b.Context())
 		live := make(chan struct{})

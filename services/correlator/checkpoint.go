@@ -90,7 +90,6 @@ func (c *Correlator) saveNow(ctx context.Context) (took time.Duration, err error
 	}
 	c.stored = &cp
 	c.figures.Store(&Figures{Seq: cp.Place.Seq, Bytes: len(state), Pause: pause, Took: took})
-	c.cfg.Log.Debug("correlator: checkpoint", "seq", cp.Place.Seq, "bytes", len(state), "pause", pause, "took", took)
 	return took, nil
 }
 

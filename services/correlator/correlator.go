@@ -16,15 +16,25 @@ import (
 	"firebreak/services/playbook"
 )
 
-// Bus is what the correlator needs of the bus.
-type Bus interface {
+// Events is the log of what happened.
+type Events interface {
 	Publish(ctx context.Context, e schemas.Event) (uint64, error)
-	Append(ctx context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error)
-	Last(ctx context.Context, incident, task, place string) (schemas.Record, error)
-	FollowLedger(ctx context.Context, from uint64, handle func(schemas.Record) error, live func() error) error
 	FollowEvents(ctx context.Context, from uint64, handle func(schemas.Event) error, live func() error) error
 	Event(ctx context.Context, seq uint64) (schemas.Event, error)
 	LastEvent(ctx context.Context) (schemas.Event, error)
+}
+
+// Ledger is the log of what was decided.
+type Ledger interface {
+	Append(ctx context.Context, r schemas.Record, after schemas.Head) (schemas.Record, error)
+	Last(ctx context.Context, incident, task, place string) (schemas.Record, error)
+	FollowLedger(ctx context.Context, from uint64, handle func(schemas.Record) error, live func() error) error
+}
+
+// Bus is what the correlator needs of the bus.
+type Bus interface {
+	Events
+	Ledger
 	GetState(ctx context.Context, key string) ([]byte, uint64, error)
 	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	DeleteState(ctx context.Context, key string) error

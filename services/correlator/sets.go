@@ -141,6 +141,7 @@ func (c *Correlator) meet(ctx context.Context, e schemas.Event) error {
 	force := inForce{Digest: say.Digest, Content: say.Content}
 	if say.Digest == c.force.Digest {
 		c.force = force
+		c.cfg.Log.Info("playbooks in force", "digest", say.Digest, "count", len(say.Names), "from", e.Seq)
 		return nil
 	}
 	set := own.set

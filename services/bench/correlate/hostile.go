@@ -126,7 +126,7 @@ func (h Hostile) sets(out *HostileResult) error {
 		{"same value, distinct conditions", `process.executable.name == "sh" && process.pid > %d`},
 		{"same value, equal conditions", `process.executable.name == "sh" && process.pid > 50000`},
 		{"no value at all", `process.pid > %d`},
-		{"same prefix, a regular expression each", `process.executable.path.startsWith("/usr/") && process.executable.path.matches("^/usr/.*(a|b)+[^x]*%dz$")`},
+		{"same prefix, a regular expression each", `process.executable.path.startsWith("/usr/") && process.executable.path.matches("^/usr/.*(a|b)+[^x]*z$|^%d")`},
 	} {
 		var sources []playbook.Source
 		for i := range h.Playbooks {
@@ -149,10 +149,10 @@ func (h Hostile) sets(out *HostileResult) error {
 		one.MB = round(max(heap()-before, 0)/1e6, 1)
 		f := newFeeder(h.Seed)
 		for range h.Repeats {
-			ev := f.shell("/usr/bin/sh", 7)
+			ev := f.shell("/usr/bin/abababababababababababababababab", 7)
 			one.Miss = max(one.Miss, watch.ms(func() { e.Apply(ev) }))
 		}
-		ev := f.shell("/usr/bin/sh", 1<<20)
+		ev := f.shell("/usr/bin/abz", 1<<20)
 		one.Hit = watch.ms(func() { one.Opened = len(e.Apply(ev)) })
 		out.Sets = append(out.Sets, one)
 		out.WorstSet = max(out.WorstSet, one.Miss, one.Hit)

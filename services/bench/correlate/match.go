@@ -156,7 +156,7 @@ func (m Match) at(ctx context.Context, sets []*playbook.Set, share float64, done
 func placed(w *events.Workload, n int) ([]schemas.Event, error) {
 	batch, err := w.Batch(n)
 	for i := range batch {
-		batch[i].Seq, batch[i].Stored, batch[i].Writer = uint64(i+1), batch[i].Time, "node-n1" //nolint:gosec // a count
+		batch[i].Seq, batch[i].Stored, batch[i].Writer = uint64(i+1), batch[i].Time, "node-n1"
 	}
 	return batch, err
 }

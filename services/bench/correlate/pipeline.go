@@ -55,17 +55,10 @@ func (p Pipeline) Run(ctx context.Context) (PipelineResult, error) {
 	if err != nil {
 		return out, err
 	}
-	batch, err := events.New(p.Seed, p.Playbooks, p.Share).Batch(p.N)
+	messages, err := p.messages()
 	if err != nil {
 		return out, err
 	}
-	messages := make([]*nats.Msg, len(batch))
-	now := time.Now().UTC()
-	for i, e := range batch {
-		e.Time = now.Add(time.Duration(i) * time.Microsecond) // or it would be clamped
-		messages[i] = message(e)
-	}
-	batch = nil
 	readers := []struct {
 		read func(context.Context, *broker, uint64) (*reading, error)
 		into *Rate
@@ -85,6 +78,19 @@ func (p Pipeline) Run(ctx context.Context) (PipelineResult, error) {
 		*readers[i].into = middle(readers[i].each)
 	}
 	out.Ratio = ratios(readers[2].each, readers[1].each, byClock)
+	return out, nil
+}
+
+func (p Pipeline) messages() ([]*nats.Msg, error) {
+	batch, err := events.New(p.Seed, p.Playbooks, p.Share).Batch(p.N)
+	if err != nil {
+		return nil, err
+	}
+	out, now := make([]*nats.Msg, len(batch)), time.Now().UTC()
+	for i, e := range batch {
+		e.Time = now.Add(time.Duration(i) * time.Microsecond) // or it would be clamped
+		out[i] = message(e)
+	}
 	return out, nil
 }
 
@@ -140,22 +146,20 @@ func ordered(ctx context.Context, b *broker, n uint64) (*reading, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bare consumer: %w", err)
 	}
-	done := make(chan error, 1)
+	done, failed := make(chan struct{}), error(nil)
 	go func() {
+		defer close(done)
 		for range n {
-			if _, err := it.Next(); err != nil {
-				done <- fmt.Errorf("bare consumer: %w", err)
+			if _, failed = it.Next(); failed != nil {
 				return
 			}
 		}
-		done <- nil
 	}()
 	return &reading{
 		upTo: func(ctx context.Context, _ uint64) error {
 			select {
-			case err := <-done:
-				done <- nil
-				return err
+			case <-done:
+				return failed
 			case <-ctx.Done():
 				return ended(ctx, "bare consumer")
 			}

@@ -3,6 +3,7 @@ package correlate
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -36,8 +37,10 @@ type ReplayResult struct {
 	Playbooks int     `json:"playbooks"`
 	Rounds    int     `json:"rounds"`
 	Incidents uint64  `json:"incidents"`
-	Rate      Rate    `json:"replayed"` // median, reading and decoding included
-	Seconds   float64 `json:"seconds"`  // median
+	Bare      Rate    `json:"decode_map"` // encoding/json of the lines into maps, on one core: the baseline
+	Rate      Rate    `json:"replayed"`   // median, reading and decoding included
+	Seconds   float64 `json:"seconds"`    // median
+	Ratio     float64 `json:"ratio"`      // to the baseline, by the clock
 }
 
 // Run takes the measurement.
@@ -58,8 +61,13 @@ func (r Replay) Run(ctx context.Context) (out ReplayResult, err error) {
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	out.Bytes = round(size/float64(r.N), 0)
-	var rates []Rate
+	var rates, bare []Rate
 	for i := range r.Rounds {
+		base, err := r.lines(path)
+		if err != nil {
+			return out, fmt.Errorf("bench correlate: replay: %w", err)
+		}
+		bare = append(bare, base)
 		rate, sum, err := r.once(ctx, path, set)
 		if err != nil {
 			return out, fmt.Errorf("bench correlate: replay: %w", err)
@@ -68,7 +76,7 @@ func (r Replay) Run(ctx context.Context) (out ReplayResult, err error) {
 		out.Incidents = sum.Incidents
 		r.Progress.tell(i+1, r.Rounds)
 	}
-	out.Rate = middle(rates)
+	out.Rate, out.Bare, out.Ratio = middle(rates), middle(bare), ratios(rates, bare, byClock)
 	out.Seconds = round(float64(r.N)/out.Rate.PerSecond, 2)
 	return out, nil
 }
@@ -105,6 +113,36 @@ func (r Replay) record(ctx context.Context, path string) (size float64, err erro
 		return 0, fmt.Errorf("a file to replay: %w", err)
 	}
 	return size, nil
+}
+
+// bareLines is how many lines of the file the baseline decodes.
+const bareLines = 50_000
+
+// lines is the baseline.
+func (r Replay) lines(path string) (rate Rate, err error) {
+	defer oneCore()()
+	f, err := os.Open(path) //nolint:gosec // our own file
+	if err != nil {
+		return rate, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	heap()
+	w, err := start()
+	if err != nil {
+		return rate, err
+	}
+	n := 0
+	scan := bufio.NewScanner(f)
+	for ; n < bareLines && scan.Scan(); n++ {
+		var line map[string]any
+		if err := json.Unmarshal(scan.Bytes(), &line); err != nil {
+			return rate, err
+		}
+	}
+	if err := scan.Err(); err != nil {
+		return rate, err
+	}
+	return w.rate(n)
 }
 
 // once replays the file.

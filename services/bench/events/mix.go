@@ -78,6 +78,12 @@ func (m *Mix) Next() (schemas.Event, error) {
 	return schemas.NewEvent(s.typ, "/bench/"+p.host.Name+"/"+s.tool, fmt.Sprintf("m%d", m.made), p.container.ID, at, s.data(m, p))
 }
 
+// helpers are what containers start all day, and servers what connects.
+var (
+	helpers = []string{"node", "python3", "java", "nginx", "curl", "cat", "grep", "date", "sleep", "ls", "pg_isready", "redis-cli", "worker", "envoy", "gunicorn", "tini"}
+	servers = []string{"node", "java", "python3", "nginx", "envoy", "api", "worker", "coredns"}
+)
+
 // program is what a process runs: daemons' helpers nearly always, a shell once
 // in a hundred times, a program that was dropped into the container once in
 // a thousand.
@@ -88,7 +94,7 @@ func (m *Mix) program() (name, origin string, args []string) {
 	case n < 110:
 		return "sh", "image", []string{"sh", "-c", "pg_isready -q"}
 	default:
-		name = []string{"node", "python3", "java", "nginx", "curl", "cat", "grep", "date"}[n%8]
+		name = helpers[n%len(helpers)]
 		return name, "image", []string{name, "--config", "/etc/" + name + "/config.yaml"}
 	}
 }
@@ -114,9 +120,10 @@ func (m *Mix) put(p placedPod) any {
 }
 
 func (m *Mix) connected(p placedPod) any {
+	server := servers[m.rnd.IntN(len(servers))]
 	return schemas.ConnectionEvent{
 		Host: p.host, K8s: p.k8s, Container: p.container,
-		Process:     &schemas.Process{PID: 1000 + m.rnd.IntN(1<<20), Executable: &schemas.Executable{Name: "node", Path: "/usr/bin/node", Origin: "image"}},
+		Process:     &schemas.Process{PID: 1000 + m.rnd.IntN(1<<20), Executable: &schemas.Executable{Name: server, Path: "/usr/bin/" + server, Origin: "image"}},
 		Network:     &schemas.Network{Transport: "tcp", Type: "ipv4"},
 		Source:      &schemas.Endpoint{Address: "10.1.0.7", Port: 32768 + m.rnd.IntN(28000)},
 		Destination: &schemas.Endpoint{Address: fmt.Sprintf("10.2.0.%d", 1+m.rnd.IntN(20)), Port: []int{443, 5432, 6379, 53}[m.rnd.IntN(4)]},

@@ -329,3 +329,36 @@ func TestALongLifeIsBounded(t *testing.T) {
 		t.Error("the silences are forgotten")
 	}
 }
+
+// A source that fell silent before a restart holds the watermark no longer than
+// it would have.
+func TestARestartKnowsWhenSourcesWereHeardOf(t *testing.T) {
+	s := load(t, "", "{absent: {after: a, expect: b}, by: container.id, within: 20s}", "")
+	events := script(t, "0 a c1\n50 tick\n61 tick")
+	e := assuming(s)
+	e.Apply(events[0])
+	e.Apply(events[1])
+	again := assuming(s)
+	if err := again.Restore(e.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	want, got := e.Apply(events[2]), again.Apply(events[2])
+	if d := cmp.Diff(want, got); d != "" || len(got) != 1 {
+		t.Error(len(got), d)
+	}
+}
+
+// What was matched before a restart is known after it.
+func TestARestartKnowsWhatWasDelivered(t *testing.T) {
+	s := load(t, "", "{any: [a, b], by: container.id}", "")
+	ev := scriptEvent(t, 1, "0 a c1")
+	e := New(s)
+	e.Apply(ev)
+	again := New(s)
+	if err := again.Restore(e.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Apply(ev); len(got) != 0 || again.Stats()["p"].Duplicates != 1 {
+		t.Errorf("decided %v, %+v", got, again.Stats()["p"])
+	}
+}

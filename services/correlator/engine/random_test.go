@@ -303,13 +303,14 @@ func groupsIn(ds []Decision) []string {
 
 // standsIn gives at which events a playbook without `once` opened incidents.
 func standsIn(ds []Decision, playbook string) []string {
-	seen := map[string]bool{}
+	out := []string{}
 	for _, d := range ds {
 		if o, ok := d.(Opened); ok && o.Opened.Playbook.Name == playbook {
-			seen[fmt.Sprintf("%s %s %s", o.Opened.Group, o.Opened.Trigger.Time.Sub(epoch), o.Opened.Trigger.ID)] = true
+			out = append(out, fmt.Sprintf("%s %s %s", o.Opened.Group, o.Opened.Trigger.Time.Sub(epoch), o.Opened.Trigger.ID))
 		}
 	}
-	return keys(seen)
+	slices.Sort(out)
+	return out
 }
 
 func keys(m map[string]bool) []string {

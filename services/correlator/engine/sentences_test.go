@@ -199,6 +199,13 @@ var sentencesOfOperators = []sentence{
 			120 tick`,
 	},
 	{
+		name: "S13 at the edge of what is late", match: "{absent: {after: a, expect: b}, by: container.id, within: 30s}",
+		log: `15 c c1
+			5 b c1 stored=15
+			5 a c1 stored=15
+			180 tick`,
+	},
+	{
 		name: "S14 the source was alive", deaf: true, match: "{absent: {after: a, expect: b}, by: container.id, within: 40s}",
 		log: `0 beat x
 			0 a c1

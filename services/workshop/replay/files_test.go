@@ -223,7 +223,7 @@ func TestAPipeThatStaysOpen(t *testing.T) {
 func TestEventsAreRecalled(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
-	const lines = 30_000 // of 200 bytes: more than is kept at hand
+	const lines = 25_000 // of 200 bytes: more than is kept at hand
 	for n := range lines {
 		if n%1000 == 7 {
 			fmt.Fprintln(&text, "\nnot an event")
@@ -281,9 +281,9 @@ func TestLinesAreFoundWhateverTheirLength(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var text bytes.Buffer
 		var want []string
-		for n := range rapid.IntRange(0, 40).Draw(rt, "lines") {
+		for n := range rapid.IntRange(0, 10).Draw(rt, "lines") {
 			id := fmt.Sprint(n)
-			size := rapid.SampledFrom([]int{0, 1, 1000, 90_000, 262_000, 700_000}).Draw(rt, "size")
+			size := rapid.SampledFrom([]int{0, 1, 1000, 1000, 90_000, 262_000, 600_000}).Draw(rt, "size")
 			fmt.Fprintf(&text, `{"specversion":"1.0","id":%q,"source":"/x","type":"a.b","time":"2026-03-04T05:06:07Z","data":{"a":%q}}`, id, strings.Repeat("x", size))
 			text.WriteString(rapid.SampledFrom([]string{"\n", "\r\n", "\n\n"}).Draw(rt, "break"))
 			want = append(want, id)

@@ -51,7 +51,7 @@ func (f *Files) open(ctx context.Context) error {
 // openOne gives a file and its size; -1 when nobody can tell.
 func (f *Files) openOne(ctx context.Context, name string) (*input, int64, error) {
 	in := &input{name: name, packed: strings.HasSuffix(name, ".gz")}
-	var from io.Reader = f.Stdin
+	from := f.Stdin
 	size := int64(-1)
 	if name != "-" {
 		file, err := os.Open(name) //nolint:gosec // the name is the person's own
@@ -126,7 +126,7 @@ func (c *counted) Read(b []byte) (int, error) {
 // patient reads a pipe or a terminal, and stops to wait when ctx ends: a read
 // that has begun could not be broken off.
 type patient struct {
-	ctx  context.Context //nolint:containedctx // io.Reader has no room for one
+	ctx  context.Context // io.Reader has no room for one
 	file *os.File
 }
 

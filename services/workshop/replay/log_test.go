@@ -272,7 +272,7 @@ func TestReplayIsLive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := begin(set)
 		l.announced(t, set.Digest)
-		l.drawn(t, rapid.IntRange(1, 60).Draw(t, "events"))
+		l.drawn(t, rapid.IntRange(1, 40).Draw(t, "events"))
 		l.settled(t)
 		if err := l.stop(); err != nil {
 			t.Fatal(err)

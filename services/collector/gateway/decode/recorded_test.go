@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -99,4 +101,40 @@ func TestRecordedRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
+}
+
+// FuzzRecorded: what is taken is written and read again as it was.
+func FuzzRecorded(f *testing.F) {
+	for _, text := range taken {
+		f.Add([]byte(text))
+	}
+	f.Add([]byte(`{` + head + `,"fbseq":"7","fbstored":"2026-03-04T05:06:07Z","fbwriter":"core","data_base64":"bm8="}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := Recorded(text)
+		if err != nil {
+			return
+		}
+		line, err := AppendRecorded(nil, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Recorded(line)
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		flat := func(data []byte) string {
+			var b bytes.Buffer
+			if json.Compact(&b, data) != nil {
+				return string(data)
+			}
+			return b.String()
+		}
+		if flat(e.Data) != flat(again.Data) {
+			t.Errorf("data %q became %q", e.Data, again.Data)
+		}
+		e.Data, again.Data = nil, nil
+		if diff := cmp.Diff(e, again); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
