@@ -29,6 +29,7 @@ type correlateSummary struct {
 	Seed    uint64             `json:"seed"`
 	Scale   float64            `json:"scale"`
 	Machine correlate.Machine  `json:"machine"`
+	Loads   map[string]float64 `json:"loads"` // of the last minute, before each measure
 	Targets []correlate.Target `json:"targets"`
 }
 
@@ -86,17 +87,22 @@ func (b *correlateBench) run(ctx context.Context, only []string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.sh.err, "%d cores, load %.2f before the run; take the ratios\n", machine.Cores, machine.Load1)
+	fmt.Fprintf(b.sh.err, "%d cores, load %.2f before the run: take the ratios\n", machine.Cores, machine.Load1)
 	if b.dir, err = os.MkdirTemp("", "firebreak-bench-"); err != nil {
 		return fmt.Errorf("a folder for the run: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	sum := correlateSummary{Measure: "summary", Seed: b.seed, Scale: b.scale, Machine: machine, Targets: []correlate.Target{}}
+	sum := correlateSummary{Measure: "summary", Seed: b.seed, Scale: b.scale, Machine: machine, Loads: map[string]float64{}, Targets: []correlate.Target{}}
 	for _, name := range measures {
 		if len(only) > 0 && !slices.Contains(only, name) {
 			continue
 		}
-		fmt.Fprintf(b.sh.err, "%s\n", name)
+		now, err := correlate.ThisMachine()
+		if err != nil {
+			return err
+		}
+		sum.Loads[name] = now.Load1
+		fmt.Fprintf(b.sh.err, "%s (load %.2f)\n", name, now.Load1)
 		result, err := b.measure(ctx, name)
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ type filter struct {
 	arenas     []string
 	severities []string
 	namespaces []string
-	all        bool          // heartbeats and usage too
+	all        bool          // heartbeats, ticks and usage too
 	since      time.Duration // how far back to begin
 }
 
@@ -51,7 +51,7 @@ namespace is an event's or that of an incident's trigger.`,
 	cmd.Flags().StringSliceVar(&f.arenas, "arena", nil, "only these: registry, runtime, host, cluster, system")
 	cmd.Flags().StringSliceVar(&f.severities, "severity", nil, "only incidents of these: low, medium, high, critical")
 	cmd.Flags().StringSliceVar(&f.namespaces, "namespace", nil, "only what is of these Kubernetes namespaces")
-	cmd.Flags().BoolVar(&f.all, "all", false, "heartbeats and usage samples too")
+	cmd.Flags().BoolVar(&f.all, "all", false, "heartbeats, ticks and usage samples too")
 	cmd.Flags().DurationVar(&f.since, "since", 0, "begin that long ago instead of now")
 	return cmd
 }
@@ -108,7 +108,7 @@ func (sh *shell) watch(ctx context.Context, people follower, f filter) error {
 }
 
 // quiet are the types that only --all shows.
-var quiet = []string{schemas.Heartbeat, schemas.ContainerUsage}
+var quiet = []string{schemas.Heartbeat, schemas.Tick, schemas.ContainerUsage}
 
 func (w *watcher) event(e schemas.Event) error {
 	if e.Stored.Before(w.from) || !w.filter.all && slices.Contains(quiet, e.Type) {

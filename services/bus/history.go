@@ -17,7 +17,7 @@ import (
 
 // How much one request of history asks for.
 const (
-	batchMessages = 256
+	batchMessages = 1024
 	batchBytes    = 4 << 20
 )
 

@@ -10,6 +10,10 @@ const (
 	// saveShare is how many times longer the pause between checkpoints is than
 	// the work on one.
 	saveShare = 100
+	// manyEvents are so many to read again after a crash that it is floodShare
+	// times as long only.
+	manyEvents = 100_000
+	floodShare = 25
 	// saveMost bounds that pause: what came in it is read again after a crash.
 	saveMost = 5 * time.Minute
 	// saveAgain is the pause after one that failed.
@@ -39,9 +43,9 @@ func (c *Correlator) Checkpoint() Figures {
 // save stores checkpoints: not more often than the configuration says and than
 // costs a hundredth of the time, and one at the end.
 func (c *Correlator) save(ctx context.Context) error {
-	wait, failing := c.cfg.Save, false
+	wait, flood, failing := c.cfg.Save, c.cfg.Save, false
 	for {
-		if !sleep(ctx, wait) {
+		if !c.rest(ctx, wait, flood) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
 			defer cancel()
 			if _, err := c.saveNow(last); err != nil {
@@ -65,7 +69,25 @@ func (c *Correlator) save(ctx context.Context) error {
 		if wait = max(c.cfg.Save, min(saveShare*took, saveMost)); failing {
 			wait = max(c.cfg.Save, saveAgain)
 		}
+		flood = min(wait, max(c.cfg.Save, floodShare*took))
 	}
+}
+
+// rest waits until the next checkpoint is due. While events come in floods it is
+// due sooner. It is false when ctx ended first.
+func (c *Correlator) rest(ctx context.Context, wait, flood time.Duration) bool {
+	if !sleep(ctx, flood) {
+		return false
+	}
+	for left := wait - flood; left > 0; left -= c.cfg.Save {
+		if c.stored != nil && c.debts.decided() >= c.stored.Place.Seq+manyEvents {
+			return true
+		}
+		if !sleep(ctx, min(left, c.cfg.Save)) {
+			return false
+		}
+	}
+	return true
 }
 
 // saveNow stores a checkpoint, if there is anything new.

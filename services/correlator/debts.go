@@ -48,6 +48,14 @@ func (d *debts) move(seq uint64) {
 	d.mu.Unlock()
 }
 
+// decided is the sequence of the last event that was decided on.
+func (d *debts) decided() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seq
+}
+
+// sequence is that of the last event whose decisions are stored.
 func (d *debts) sequence() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -31,6 +31,7 @@ func (w *walk) scope() expr.Scope {
 			scope.Optional = append(scope.Optional, s.Name)
 		}
 	}
+	scope.Key = w.p.keys()
 	for n, s := range w.p.Signals {
 		if !slices.Contains(took, n) {
 			scope.Hidden[s.Name] = w.p.hidden(n)
@@ -117,6 +118,19 @@ func (m Match) grouping(signal int) []string {
 		for _, path := range m.By[n] {
 			for end := range path {
 				out = append(out, strings.Join(path[:end+1], "."))
+			}
+		}
+	}
+	return out
+}
+
+// keys gives the names that the values of a group have in incident.key.
+func (p *Playbook) keys() []string {
+	out := []string{}
+	for _, of := range p.Match.By {
+		for _, path := range of {
+			if name := strings.Join(path, "."); path != nil && !slices.Contains(out, name) {
+				out = append(out, name)
 			}
 		}
 	}

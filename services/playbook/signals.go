@@ -7,6 +7,7 @@ import (
 
 	"firebreak/schemas"
 	"firebreak/services/playbook/document"
+	"firebreak/services/playbook/expr"
 	"firebreak/services/playbook/near"
 )
 
@@ -36,11 +37,21 @@ func (c *check) signals(p *Playbook) {
 			one.Type, _ = schemas.FullType(s.Type.Value)
 			one.Types = []string{one.Type}
 			if s.When != nil && s.When.Value != "" {
-				one.When = c.condition(*s.When, one.Types)
+				one.When = c.signalWhen(*s.When, one.Types)
 			}
 		}
 		p.Signals = append(p.Signals, one)
 	}
+}
+
+// signalWhen compiles an event's condition, which must be one that can hold.
+func (c *check) signalWhen(text document.Text, types []string) *expr.Program {
+	p, err := c.compiler.ConditionOn(text.Value, types)
+	if err == nil && p.Never(nil) {
+		c.errorf(text.At, "take the signal out, or its condition", "the condition is never true")
+		return nil
+	}
+	return c.compiled(text, p, err)
 }
 
 // eventType checks that there is such a type of event.

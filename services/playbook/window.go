@@ -126,8 +126,22 @@ func (j *joiner) field(m *Match, doc *document.Joint) {
 	path, holds, err := expr.FieldOf(text.Value, j.p.Signals[m.Of[0]].Types)
 	j.c.problems(text, err)
 	m.Field = path
+	if m.Op == OpDistinct {
+		j.sameAsBy(text, doc)
+	}
 	if m.Op == OpBaseline && err == nil && holds != expr.HoldsNumber && holds != expr.HoldsAny {
 		j.c.errorf(text.At, "take a field that holds a number", "%s holds %s, and baseline compares numbers", text.Value, holds)
+	}
+}
+
+// sameAsBy refuses to count the values of what makes the group: there is one.
+func (j *joiner) sameAsBy(field document.Text, doc *document.Joint) {
+	by := doc.By
+	if by == nil && j.root != nil && j.root.By != nil {
+		by = j.root.By
+	}
+	if by != nil && slices.ContainsFunc(by.Fields, func(f document.Text) bool { return f.Value == field.Value }) {
+		j.c.errorf(field.At, "take it out of by, or count the values of another field", "within a group there is one %s alone: by holds it", field.Value)
 	}
 }
 

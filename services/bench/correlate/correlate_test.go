@@ -49,7 +49,7 @@ func TestMatch(t *testing.T) {
 }
 
 func TestWindows(t *testing.T) {
-	r, err := correlate.Windows{Seed: 1, N: 20_000, Updates: 5000, Specs: action.Specs()}.Run(t.Context())
+	r, err := correlate.Windows{Seed: 1, N: 50_000, Updates: 5000, Specs: action.Specs()}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

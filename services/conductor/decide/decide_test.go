@@ -177,10 +177,16 @@ func TestStep(t *testing.T) {
 		"when of the target":     {step: when(`target.id == "c1"`), want: asked},
 		"when of no target":      {step: when(`target.id == "c2"`), want: "skipped core - condition"},
 		"when of a step's state": {step: when(`steps.first.state == "enforced"`), records: first(schemas.KindEnforced), want: asked},
-		"when, no inventory":     {step: when(`inventory.pods("x").size() > 0`), want: "skipped core - condition"},
-		"needs enforced":         {step: needs, records: first(schemas.KindEnforced), want: asked},
-		"needs, but partial":     {step: needs, records: first(schemas.KindPartial), want: "skipped core - needs"},
-		"needs, but not run":     {step: needs, want: "skipped core - needs"},
+		"when asks for a signal that took no part": {
+			step: when(`has(signals.login.user.name) || signals.start.process.pid == 7`), want: asked,
+			opened: func(o *schemas.Opened) {
+				o.Types = map[string][]string{"start": {schemas.ProcessStarted}, "login": {schemas.LoginFailed}}
+			},
+		},
+		"when, no inventory": {step: when(`inventory.pods("x").size() > 0`), want: "skipped core - condition"},
+		"needs enforced":     {step: needs, records: first(schemas.KindEnforced), want: asked},
+		"needs, but partial": {step: needs, records: first(schemas.KindPartial), want: "skipped core - needs"},
+		"needs, but not run": {step: needs, want: "skipped core - needs"},
 
 		"target by expression": {step: target(`signals.start.container`), want: asked},
 		"target by id, twice":  {step: target(`[signals.start.container.id, signals.start.container]`), want: asked},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"firebreak/schemas"
+	"firebreak/services/playbook"
 )
 
 // defaultStale is how old a match may be when it is stored, unless the
@@ -93,13 +94,26 @@ func (e *Engine) opened(f fire) Opened {
 				Name: p.Name, Digest: e.set.Digest, Summary: p.Summary,
 				Arena: p.Arena, Severity: p.Severity, Attack: p.Attack,
 			},
-			Group: f.group, Key: f.key, Trigger: trigger, Signals: signals,
+			Group: f.group, Key: f.key, Trigger: trigger, Signals: signals, Types: typesOf(p.Playbook),
 			Once: schemas.Duration(p.Once), Guard: guard,
 			Stale: !e.now.Stored.IsZero() && e.now.Stored.Sub(trigger.Time) > time.Duration(guard.StaleAfter),
 			Steps: p.Steps,
 		},
 		Recall: recall,
 	}
+}
+
+// typesOf gives the types of the signals that steps may speak of, where one of
+// them need not have taken part: steps may ask for it all the same.
+func typesOf(p *playbook.Playbook) map[string][]string {
+	if p.Match.Op != playbook.OpAny || len(p.Match.Of) < 2 {
+		return nil
+	}
+	out := make(map[string][]string, len(p.Match.Of))
+	for _, of := range p.Match.Of {
+		out[p.Signals[of].Name] = p.Signals[of].Types
+	}
+	return out
 }
 
 // signals gives the events that took part: the current one with its data, the

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ func Format(data []byte) ([]byte, []Problem) {
 	if _, problems := Read(data); len(problems) > 0 {
 		return data, problems
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a mark of editors, with which the first key would not begin its line
 	root, problem := parse(data)
 	if problem != nil {
 		return data, []Problem{*problem}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -43,46 +41,27 @@ func parse(data []byte) (*yaml.Node, *Problem) {
 	case !utf8.Valid(data):
 		return nil, &Problem{Place: badText(data), Message: "this is no valid UTF-8", Fix: "save the file as UTF-8"}
 	}
+	if problem := turned(data); problem != nil {
+		return nil, problem
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, next yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, &Problem{Place: start, Message: "the file is empty", Fix: "begin with apiVersion: firebreak/v1"}
 		}
-		return nil, syntax(err)
+		return nil, syntax(data, err)
 	}
 	switch err := decoder.Decode(&next); {
 	case err == nil:
 		return nil, &Problem{Place: Place{Line: next.Line, Column: max(next.Column, 1)}, Message: "a second document begins here", Fix: "put each playbook into a file of its own"}
 	case !errors.Is(err, io.EOF):
-		return nil, syntax(err)
+		return nil, syntax(data, err)
 	}
 	if len(document.Content) != 1 {
 		return nil, &Problem{Place: start, Message: "the file is empty", Fix: "begin with apiVersion: firebreak/v1"}
 	}
 	return document.Content[0], nil
-}
-
-var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+)(?:, column (\d+))?: )?((?s:.*))$`)
-
-// syntax takes the place from the YAML parser's error.
-func syntax(err error) *Problem {
-	p := &Problem{
-		Place: Place{Line: 1, Column: 1}, Message: "this is no YAML: " + err.Error(),
-		Fix: "look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes",
-	}
-	m := syntaxLine.FindStringSubmatch(err.Error())
-	if m == nil {
-		return p
-	}
-	p.Message = "this is no YAML: " + m[3]
-	if n, err := strconv.Atoi(m[1]); err == nil {
-		p.Line = n
-	}
-	if n, err := strconv.Atoi(m[2]); err == nil {
-		p.Column = n
-	}
-	return p
 }
 
 // badText finds the first byte that is no UTF-8.

@@ -183,11 +183,11 @@ func (a *analysis) member(e celast.Expr, p *path, name string, index bool) *path
 		}
 		return p.extend(p.node.elem, fmt.Sprintf("%s[%q]", p.text(), name), p.node.keys == nil)
 	case kindDyn:
-		text := p.text() + "." + name
-		if !plainName.MatchString(name) {
-			text = fmt.Sprintf("%s[%q]", p.text(), name)
+		if p.node.keys != nil && !slices.Contains(p.node.keys, name) {
+			a.unknownMember(e, p, name, false)
+			return nil
 		}
-		return p.extend(&node{kind: kindDyn, loose: p.node.loose}, text, p.node.loose)
+		return p.extend(&node{kind: kindDyn, loose: p.node.loose}, below(p.text(), name), p.node.loose)
 	default:
 		return nil
 	}
@@ -195,6 +195,14 @@ func (a *analysis) member(e celast.Expr, p *path, name string, index bool) *path
 
 // plainName is what can follow a dot.
 var plainName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// below writes a member as CEL reads it.
+func below(path, name string) string {
+	if plainName.MatchString(name) {
+		return path + "." + name
+	}
+	return fmt.Sprintf("%s[%q]", path, name)
+}
 
 func (a *analysis) unknownMember(e celast.Expr, p *path, name string, indexed bool) {
 	if why, hidden := p.node.hidden[name]; hidden {
@@ -207,7 +215,7 @@ func (a *analysis) unknownMember(e celast.Expr, p *path, name string, indexed bo
 	}
 	fix := ""
 	if word := near.Nearest(name, p.node.names()); word != "" {
-		fix = "did you mean " + p.text() + "." + word + "?"
+		fix = "did you mean " + below(p.text(), word) + "?"
 	}
 	a.problem(e, fmt.Sprintf("unknown field %s of %s; known: %s", name, p.text(), list(p.node.names())), fix)
 }

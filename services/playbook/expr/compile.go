@@ -35,6 +35,7 @@ type Scope struct {
 	Optional []string            // those of the signals that need not have taken part
 	Hidden   map[string]string   // signals that cannot be spoken of, with the reason and what to write instead
 	Steps    []string            // ids of the steps before this one; nil: unknown
+	Key      []string            // the paths that incident.key has; nil: unknown
 	Present  []string            // paths known to be there, such as signals.start.container.id
 	Lookups  bool                // whether the inventory may be asked: in target and when
 }
@@ -141,6 +142,7 @@ func (p *Program) constant(a *analysis) error {
 		return Problems{{Line: 1, Column: 1, Message: "always an error: " + tidy(strings.TrimPrefix(err.Error(), p.text+": "))}}
 	}
 	if p.result == Bool {
+		p.untrue = v == false
 		p.warnings = append(p.warnings, Problem{Line: 1, Column: 1, Message: fmt.Sprintf("always %v: it reads no field", v)})
 	}
 	return nil

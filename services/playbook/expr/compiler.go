@@ -79,9 +79,9 @@ func (c *Compiler) StepIn(text string, result Result, scope Scope) (*Program, er
 		c.steps[key] = in
 	}
 	// The ids of the steps change from step to step, their type never does.
-	full := fmt.Sprintf("step\n%d %v %v %q %q\n%s\n%s", result, scope.Lookups, scope.Steps == nil, scope.Steps, scope.Present, key, text)
+	full := fmt.Sprintf("step\n%d %v %v %q %v %q %q\n%s\n%s", result, scope.Lookups, scope.Steps == nil, scope.Steps, scope.Key == nil, scope.Key, scope.Present, key, text)
 	return c.once(full, func() (*Program, error) {
-		return compile(text, &language{env: in.env, model: in.model.withSteps(scope.Steps), lookups: scope.Lookups}, result, facts{present: scope.Present})
+		return compile(text, &language{env: in.env, model: in.model.withSteps(scope.Steps).withKey(scope.Key), lookups: scope.Lookups}, result, facts{present: scope.Present})
 	})
 }
 
@@ -160,5 +160,18 @@ func (n *node) withSteps(ids []string) *node {
 	steps := *n.fields["steps"].node
 	steps.keys = ids
 	out.add("steps", &steps, true)
+	return out
+}
+
+// withKey gives the model of a step of a playbook whose groups have those
+// fields; nil: unknown.
+func (n *node) withKey(paths []string) *node {
+	if paths == nil {
+		return n
+	}
+	out := &node{kind: n.kind, path: n.path, fields: maps.Clone(n.fields)}
+	incident := &node{kind: kindStruct, path: "incident", fields: maps.Clone(n.fields["incident"].node.fields)}
+	incident.add("key", &node{kind: kindDyn, path: "incident.key", keys: paths}, true)
+	out.add("incident", incident, true)
 	return out
 }

@@ -14,6 +14,9 @@ import (
 // paths, such as incident.severity, hold what vars has for them: it is false
 // by them alone, whatever all others are.
 func (p *Program) Never(vars map[string]any, paths ...string) bool {
+	if p.untrue {
+		return true
+	}
 	// A condition that speaks of none of them, and holds no constant, is any.
 	if !strings.Contains(p.text, "false") && !slices.ContainsFunc(paths, func(path string) bool { return strings.Contains(p.text, path) }) {
 		return false
@@ -69,6 +72,10 @@ func (e *explainer) false(text string, paths []string) bool {
 func (a *analysis) contradictions(e celast.Expr) {
 	allowed := map[string][]string{}
 	a.conjuncts(e, func(part celast.Expr) {
+		if a.empty(part) {
+			a.problem(part, "never true: nothing is in an empty list", "write what it may be")
+			return
+		}
 		path, values := a.choice(part)
 		if values == nil {
 			return
@@ -96,7 +103,16 @@ func (a *analysis) conjuncts(e celast.Expr, do func(celast.Expr)) {
 	do(e)
 }
 
-// choice reads `path == "x"` and `path in ["x", "y"]`.
+// empty says whether a part asks for one of no values.
+func (a *analysis) empty(e celast.Expr) bool {
+	if e.Kind() != celast.CallKind || e.AsCall().FunctionName() != operators.In {
+		return false
+	}
+	list := e.AsCall().Args()[1]
+	return list.Kind() == celast.ListKind && list.AsList().Size() == 0
+}
+
+// choice reads `path == "x"` and `path in ["x", "y"]`, of texts and numbers.
 func (a *analysis) choice(e celast.Expr) (path string, values []string) {
 	if e.Kind() != celast.CallKind || len(e.AsCall().Args()) != 2 {
 		return "", nil
@@ -117,11 +133,14 @@ func (a *analysis) choice(e celast.Expr) (path string, values []string) {
 		return "", nil
 	}
 	for _, l := range literals {
-		text, ok := literalOf(l).(types.String)
-		if !ok {
+		switch v := literalOf(l).(type) {
+		case types.String:
+			values = append(values, fmt.Sprintf("%q", string(v)))
+		case types.Int, types.Double, types.Bool: // 1 and 1.0 are the same
+			values = append(values, fmt.Sprint(v))
+		default:
 			return "", nil
 		}
-		values = append(values, fmt.Sprintf("%q", string(text)))
 	}
 	return p.text(), values
 }

@@ -24,6 +24,7 @@ type Program struct {
 	present  []string
 
 	inventory bool // it looks things up there
+	untrue    bool // it reads nothing, and is false
 }
 
 // Text is the expression as it was written.

@@ -5,6 +5,8 @@ package near
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // longest is the length of a word that anybody mistyped; a longer one is no
@@ -22,7 +24,9 @@ func Hint(word string, known []string) string {
 
 // Nearest gives the known word with the fewest edits from word, at most a
 // third of its length (at least one, and a swap of neighbours counts as one);
-// "" when there is none. Of equals the first in order of the alphabet wins.
+// "" when there is none. Another case alone is nearest, and a word of one
+// character is near nothing else. Of equals the first in order of the alphabet
+// wins.
 func Nearest(word string, known []string) string {
 	if len(word) > longest {
 		return ""
@@ -30,6 +34,14 @@ func Nearest(word string, known []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	sorted := slices.Clone(known)
 	slices.Sort(sorted)
+	for _, k := range sorted {
+		if strings.EqualFold(word, k) {
+			return k
+		}
+	}
+	if utf8.RuneCountInString(word) < 2 {
+		return ""
+	}
 	for _, k := range sorted {
 		if d := distance(word, k); d < least {
 			best, least = k, d

@@ -63,6 +63,7 @@ func (w *world) mock(f *file, t *incident.Task) (testfile.Answer, bool) {
 			key := f.inc.ID + "/" + t.ID
 			n := min(w.attempts[key], len(m.Answers)-1)
 			w.attempts[key]++
+			w.mocked[name] = true
 			a := m.Answers[n]
 			if a.Reason == "" {
 				a.Reason = fmt.Sprintf("the test says that it is %s", a.State)

@@ -46,6 +46,17 @@ func (j *judge) judge() {
 		}
 	}
 	j.unknowns()
+	j.mocks()
+}
+
+// mocks wants each of them to have been asked: one of a step that does not run
+// says what becomes of it, and the test would pass whatever that is.
+func (j *judge) mocks() {
+	for _, m := range j.test.Mocks {
+		if !j.mocked[m.Step] {
+			j.fail(m.At, Failure{Message: "the mock of " + m.Step + " is of no use", Want: "that " + m.Step + " is asked for something", Got: "it is not"})
+		}
+	}
 }
 
 // find gives the first incident that an expectation can mean.

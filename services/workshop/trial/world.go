@@ -31,6 +31,7 @@ type world struct {
 	budget    *decide.Budget
 	inventory *decide.Inventory
 	attempts  map[string]int          // of mocked steps, by incident and task
+	mocked    map[string]bool         // the mocks that were asked, by what they name
 	before    func(e *testfile.Event) // told of each event, and with nil of what comes without one
 	observed  []engine.Observation
 	faults    []error // of this package or the fold: never the test's fault
@@ -48,7 +49,7 @@ func (r *Runner) world(p *playbook.Playbook, c testfile.Case) *world {
 	w := &world{
 		Runner: r, playbook: p, test: c, now: testfile.Start(),
 		engine: engine.New(&playbook.Set{Digest: "test", Playbooks: []*playbook.Playbook{p}}),
-		log:    map[uint64]schemas.Event{}, budget: decide.NewBudget(), inventory: decide.NewInventory(), attempts: map[string]int{},
+		log:    map[uint64]schemas.Event{}, budget: decide.NewBudget(), inventory: decide.NewInventory(), attempts: map[string]int{}, mocked: map[string]bool{},
 	}
 	w.engine.AssumeAlive = len(c.Silent) == 0
 	for _, it := range c.Inventory.Items() {
