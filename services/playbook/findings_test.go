@@ -63,6 +63,10 @@ func TestFindings(t *testing.T) {
 		{"a merge key", "<<: {a: b}\n", `1:1: error: merge keys (<<) are not allowed (write the keys out)`},
 		{"a tag", "apiVersion: !!str firebreak/v1\n", `1:13: error: tags (!!str) are not allowed (leave it out; put the value in quotes to make it text)`},
 		{"a condition that YAML takes for a tag", head + "on: {start: {type: runtime.process.started, when: !has(k8s)}}\n" + then, `4:1: error: this is no YAML: did not find expected whitespace or line break (look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes)`},
+		{"text turned around", head + "# \u202eharmless\n" + on + then, `4:3: error: the invisible character U+202E turns the text behind it around for those who read it (take it out, or write \u202e within double quotes)`},
+		{"a tab", head + "on:\n\tstart: {type: runtime.process.started}\n" + then, `5:1: error: this is no YAML: found character that cannot start any token (indent with spaces: YAML takes no tabs there)`},
+		{"a comma within braces", head + "on:\n  start: {type: runtime.process.started, when: process.?executable.?name.orValue(\"\") == \"nc\"}\n" + then, `5:1: error: this is no YAML: did not find expected ',' or '}' (within braces and brackets, a text that holds a comma, a bracket, a brace or a question mark must stand in quotes; or write the keys below one another)`},
+		{"a key indented by one too many", head + on + "   once: 1h\n" + then, `6:1: error: this is no YAML: did not find expected key (look at the line and the one before; a text that begins with ! or a quote, or holds a colon and a space, must stand in quotes)`},
 		{"too deep", strings.Repeat("[", 30) + strings.Repeat("]", 30), `1:26: error: values lie more than 24 deep in one another`},
 
 		// Keys and scalars.
@@ -92,7 +96,9 @@ func TestFindings(t *testing.T) {
 		{"a field misspelt on a continued line", head + "on:\n  start:\n    type: runtime.process.started\n    when: process.pid > 1\n      && host.nam == \"a\"\n" + then, `8:15: error: unknown field nam of host; known: name (did you mean host.name?)`},
 		{"an unguarded field", head + "on:\n  start: {type: runtime.process.started, when: process.executable.name == \"a\"}\n" + then, `5:67: warning: process.executable.name may be absent, and then the whole is an error (guard it: has(process.executable.name) && …)`},
 		{"always an error", head + "on:\n  start: {type: runtime.process.started, when: 'cidr(\"a\", \"10.0.0.0/8\")'}\n" + then, `5:49: error: always an error: cidr: ParseAddr("a"): unable to parse IP`},
-		{"never true", head + "on:\n  start: {type: runtime.process.started, when: false}\n" + then, `5:48: warning: always false: it reads no field`},
+		{"never true", head + "on:\n  start: {type: runtime.process.started, when: false}\n" + then, `5:48: error: the condition is never true (take the signal out, or its condition)`},
+		{"never true without saying so", head + "on:\n  start: {type: runtime.process.started, when: 'false && process.pid > 1 || 1 > 2'}\n" + then, `5:48: error: the condition is never true (take the signal out, or its condition)`},
+		{"never true by a comparison", head + "on:\n  start: {type: runtime.process.started, when: 1 > 2}\n" + then, `5:48: error: the condition is never true (take the signal out, or its condition)`},
 
 		// Groups.
 		{"an operator in match", head + on + "match: {all: [start], within: 2m}\n" + then, "6:8: error: the playbook's all without by: it would throw the events of everything together (add by: with the field that they share, such as container.id)\n6:14: error: 1 entry, want at least 2"},
@@ -125,7 +131,11 @@ func TestFindings(t *testing.T) {
 		{"needs of a neighbour", head + on + "then:\n  - parallel:\n      - {do: container.pause, id: p}\n      - {do: evidence.capture, needs: [p]}\n", `9:40: error: needs p, which does not run before this step (move that step up)`},
 		{"a bad condition", head + on + "then:\n  - {do: container.pause, when: incident.severty == \"high\"}\n", `7:42: error: unknown field severty of incident; known: id, key, playbook, severity (did you mean incident.severity?)`},
 		{"a severity that there is not", head + on + "then:\n  - {do: container.pause, when: incident.severity == \"hihg\"}\n", `7:54: error: incident.severity is never "hihg"; it is one of low, medium, high, critical (did you mean "high"?)`},
-		{"the state of no step", head + on + "then:\n  - {do: container.pause, id: p}\n  - {do: evidence.capture, when: steps.q.state == \"enforced\"}\n", `8:40: error: unknown field q of steps; known: p (did you mean steps.p?)`},
+		{"the state of no step", head + on + "then:\n  - {do: container.pause, id: p}\n  - {do: evidence.capture, when: steps.q.state == \"enforced\"}\n", `8:40: error: unknown field q of steps; known: p`},
+		{"the state of a step whose name has a dot", head + on + "then:\n  - do: container.pause\n  - {do: evidence.capture, when: 'steps[\"container.pase\"].state == \"enforced\"'}\n", `8:40: error: unknown field container.pase of steps; known: container.pause (did you mean steps["container.pause"]?)`},
+		{"a key of incident.key", head + on + "match: {by: [container.id, host.name]}\nthen:\n  - do: notify.log\n    with: {text: \"${incident.key['container.idd']} ${incident.key['host.name']}\"}\n", `9:33: error: unknown field container.idd of incident.key; known: container.id, host.name (did you mean incident.key["container.id"]?)`},
+		{"incident.key read as an event", head + on + "match: {by: container.id}\nthen:\n  - do: notify.log\n    with: {text: '${incident.key.container.id}'}\n", `9:34: error: unknown field container of incident.key; known: container.id (did you mean incident.key["container.id"]?)`},
+		{"incident.key without by", head + on + "then:\n  - do: notify.log\n    with: {text: '${incident.key.x}'}\n", `8:34: error: unknown field x of incident.key; known: none`},
 		{"a field of a signal misspelt", head + on + "then:\n  - {do: container.pause, when: signals.start.process.pd > 1}\n", `7:55: error: unknown field pd of signals.start.process; known: command_args, command_args_cut, executable, parent, pid (did you mean signals.start.process.pid?)`},
 		{"a bad target", head + on + "then:\n  - {do: container.pause, target: signals.stop.container}\n", `7:43: error: unknown field stop of signals; known: start`},
 		{"an unknown parameter", head + on + "then:\n  - do: container.pause\n    with: {scop: pod}\n", `8:12: error: unknown parameter "scop" of container.pause (did you mean scope?)`},

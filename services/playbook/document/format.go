@@ -17,15 +17,16 @@ func Format(data []byte) ([]byte, []Problem) {
 	if _, problems := Read(data); len(problems) > 0 {
 		return data, problems
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a mark of editors, with which the first key would not begin its line
-	root, problem := parse(data)
+	// The mark that some editors begin a file with would stand before its first key.
+	plain := bytes.TrimPrefix(data, []byte("\ufeff"))
+	root, problem := parse(plain)
 	if problem != nil {
 		return data, []Problem{*problem}
 	}
 	if strings.ContainsAny(strings.ReplaceAll(string(data), "\r\n", "\n"), "\r\u0085\u2028\u2029") {
 		return data, []Problem{{Place: Place{Line: 1, Column: 1}, Message: "a line ends with something that is no newline", Fix: "save the file with the line ends of Unix"}}
 	}
-	f := &formatter{source: newSource(data)}
+	f := &formatter{source: newSource(plain)}
 	out := []byte(strings.Join(f.document(root), "\n") + "\n")
 	if !same(data, out) {
 		return data, []Problem{{Place: Place{Line: 1, Column: 1}, Message: "this cannot be written in another form without changing what it means", Fix: "write it more plainly: no keys with ? and no lists directly within lists"}}

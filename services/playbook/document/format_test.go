@@ -114,6 +114,7 @@ func TestFormat(t *testing.T) {
 		{"messy", messy, tidied},
 		{"tidy", tidied, tidied},
 		{"line ends of Windows", strings.ReplaceAll(messy, "\n", "\r\n"), tidied},
+		{"a mark of the order of bytes", "\ufeff" + messy, tidied},
 		{"a literal block", minimal + "then:\n    - with:\n        text: |\n            a\n              b\n\n            c\n      do: e\n", minimal + "then:\n  - do: e\n    with:\n      text: |\n        a\n          b\n\n        c\n"},
 		{"a block with an indication", minimal + "then:\n- do: e\n  with:\n    text: |2\n         a\n        b\n", minimal + "then:\n  - do: e\n    with:\n      text: |2\n           a\n          b\n"},
 		{"quotes over lines", minimal + "then:\n- when: \"a &&\n      b # no comment\"\n  do: e\n", minimal + "then:\n  - do: e\n    when: \"a &&\n        b # no comment\"\n"},

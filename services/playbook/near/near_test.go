@@ -10,7 +10,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"process", "container", "host", "user", "k8s"}
 	for word, want := range map[string]string{
 		"proces": "process", "porcess": "process", "contianer": "container",
-		"hots": "host", "zebra": "", "": "", "K8s": "k8s",
+		"hots": "host", "zebra": "", "": "", "K8s": "k8s", "HOST": "host", "a": "",
 	} {
 		if got := near.Nearest(word, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)

@@ -85,6 +85,9 @@ func TestLoad(t *testing.T) {
 		{"a verdict on what nobody verifies", "playbook: p\ntests:\n" + strings.Replace(fires, "    expect", "    mock: {notify.log: partial}\n    expect", 1) + silent, []string{
 			"p.test.yaml:5:12: error: notify.log has nothing to verify, so it is never partial (it ends in applied, failed, refused or gone)",
 		}},
+		{"nothing that could happen", "playbook: p\ntests:\n" + fires + "  - {name: idle, expect: {incidents: []}}\n", []string{
+			"p.test.yaml:6:5: warning: a test without events cannot fail (it waits for host.login.failed)",
+		}},
 		{"an event that it does not wait for", "playbook: p\ntests:\n" + fires + strings.Replace(silent, "failed", "succeeded", 1), []string{
 			"p.test.yaml:7:14: warning: the playbook does not wait for host.login.succeeded (it waits for host.login.failed)",
 		}},
@@ -135,5 +138,25 @@ func TestTestsRunInThePlaybooksOwnMode(t *testing.T) {
 	}
 	if got := b.Run(u, func(string) bool { return false }); len(got) != 0 {
 		t.Errorf("what is not wanted ran: %+v", got)
+	}
+}
+
+// One raw event can be several of ours; a test that waits for one of them is
+// about that one.
+func TestRawEventOfSeveralTypes(t *testing.T) {
+	t.Parallel()
+	const raw = `{kind: Event, apiVersion: audit.k8s.io/v1, auditID: a1, stage: ResponseComplete, stageTimestamp: "2026-01-01T00:00:00Z", verb: create, user: {username: eve}, objectRef: {apiGroup: rbac.authorization.k8s.io, resource: clusterrolebindings, name: b}, responseStatus: {code: 201}, requestObject: {kind: ClusterRoleBinding, metadata: {name: b}, roleRef: {kind: ClusterRole, name: cluster-admin}, subjects: [{kind: User, name: eve}]}}`
+	for waits, want := range map[string][]string{
+		"cluster.api.called":   nil,
+		"cluster.rbac.changed": nil,
+		"host.login.failed":    {"p.test.yaml:4:14: warning: the playbook does not wait for cluster.api.called (it waits for host.login.failed)"},
+	} {
+		source := strings.Replace(text, "{type: host.login.failed, when: has(user.name)}", "{type: "+waits+"}", 1)
+		test := "playbook: p\ntests:\n  - name: a\n    events: [{as: k8s-audit, raw: " + raw + "}]\n    expect: {incidents: [{}]}\n" +
+			"  - name: b\n    events: [{type: " + waits + "}]\n    expect: {incidents: []}\n"
+		u := bench().Load(suite.Pair{Source: playbook.Source{Name: "p.yaml", Data: []byte(source)}, Test: &suite.Test{Name: "p.test.yaml", Data: []byte(test)}})
+		if diff := cmp.Diff(want, told(append(u.Broken, u.Findings...))); diff != "" {
+			t.Errorf("findings of a playbook on %s (-want +got):\n%s", waits, diff)
+		}
 	}
 }

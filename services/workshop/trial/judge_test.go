@@ -52,6 +52,12 @@ func TestFailures(t *testing.T) {
 			"8: an incident of c1 at 0s: container.pause on c1 came to another state | want enforced | got partial | container.pause: one of two",
 			"8: an incident of c1 at 0s: notify.log was given another text | want halted | got paused c1",
 		}},
+		{"a mock that nobody asks", `
+    hold: true
+    mock: {container.pause: failed}
+    events: [` + bad("0s", "c1") + `]
+    expect: {incidents: [{by: c1}]}
+`, []string{"5: the mock of container.pause is of no use | want that container.pause is asked for something | got it is not"}},
 		{"the rest", `
     events: [` + bad("0s", "c1") + `, ` + bad("1s", "c1") + `]
     expect: {incidents: [{severity: low, recurred: 0, outcome: failed, not: [notify.log]}]}
