@@ -13,7 +13,7 @@ const (
 	// manyEvents are so many to read again after a crash that it is floodShare
 	// times as long only.
 	manyEvents = 100_000
-	floodShare = 25
+	floodShare = 10
 	// saveMost bounds that pause: what came in it is read again after a crash.
 	saveMost = 5 * time.Minute
 	// saveAgain is the pause after one that failed.

@@ -19,6 +19,9 @@ const (
 	behindBound = 24 * time.Hour
 	// silence is how long a source that says nothing holds back the watermark.
 	silence = time.Minute
+	// laggard is how far behind the log a source's time may be and still hold
+	// back the watermark: nobody must be able to stop it for a day by his clock.
+	laggard = 5 * time.Minute
 	// backBound is how far the log's time may run back before it begins anew.
 	backBound = time.Minute
 	// maxSources bounds the sources whose time is known.
@@ -121,7 +124,7 @@ func (s *source) move(at int64, c *clock) (late bool) {
 
 // advance moves the watermark.
 func (c *clock) advance() {
-	for len(c.live) > 0 && c.log-c.live[0].heard > int64(silence) {
+	for len(c.live) > 0 && (c.log-c.live[0].heard > int64(silence) || c.log-c.live[0].high > int64(laggard)) {
 		heap.Pop(&c.live)
 	}
 	from := c.log

@@ -54,6 +54,18 @@ var sentencesOfTime = []sentence{
 		want: `5: opened c1 at 10s by e1`,
 	},
 	{
+		name: "S24 a source that is too far behind holds nothing back", match: "{absent: {after: a, expect: b}, by: container.id, within: 10s}",
+		log: `0 a c1
+			1.1 c c1 src=n2 stored=50
+			1.1 c c1 src=n2 stored=100
+			1.1 c c1 src=n2 stored=150
+			1.1 c c1 src=n2 stored=200
+			1.1 c c1 src=n2 stored=250
+			301 c c1 src=n1
+			301.2 c c1 src=n1`,
+		want: `8: opened c1 at 10s by e1`,
+	},
+	{
 		name: "S24 with no source that lives the log's time", match: "{absent: {after: a, expect: b}, by: container.id, within: 50s}",
 		log: `0 a c1
 			60 tick
