@@ -126,14 +126,14 @@ func (b *correlateBench) measure(ctx context.Context, name string) (measured, er
 	switch name {
 	case "match":
 		return correlate.Match{
-			Seed: b.seed, N: b.of(50_000, 500), Rounds: 5, Playbooks: []int{b.of(10, 10), b.of(1000, 20), b.of(10_000, 30)}, Rates: []float64{0, 0.01, 0.1},
+			Seed: b.seed, N: b.of(20_000, 200), Passes: 20, Rounds: 5, Playbooks: []int{b.of(10, 10), b.of(1000, 20), b.of(10_000, 30)}, Rates: []float64{0, 0.01, 0.1},
 			Specs: specs, Progress: progress("rounds"),
 		}.Run(ctx)
 	case "windows":
 		return correlate.Windows{Seed: b.seed, N: b.of(1_000_000, 1000), Updates: b.of(200_000, 1000), Specs: specs, Progress: progress("operators")}.Run(ctx)
 	case "pipeline":
 		return correlate.Pipeline{
-			Seed: b.seed, N: b.of(100_000, 500), Rounds: 5, Playbooks: b.of(1000, 10), Share: 0.01, Dir: b.dir, Specs: specs, Progress: progress("rounds"),
+			Seed: b.seed, N: b.of(200_000, 500), Rounds: 5, Playbooks: b.of(1000, 10), Share: 0.01, Dir: b.dir, Specs: specs, Progress: progress("rounds"),
 		}.Run(ctx)
 	case "latency":
 		return correlate.Latency{

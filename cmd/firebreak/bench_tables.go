@@ -25,6 +25,7 @@ func (b *correlateBench) tell(result measured) error {
 			{"publishing alone", perSecond(r.Publish), ""},
 			{"bare ordered consumer", perSecond(r.Bare), ""},
 			{fmt.Sprintf("correlator, %s playbooks, %d incidents", grouped(float64(r.Playbooks)), r.Incidents), perSecond(r.Ours), fmt.Sprintf("%.2f × bare", r.Ratio)},
+			{"correlator, connected by TCP as the bare consumer is", perSecond(r.Apart), fmt.Sprintf("%.2f × bare", r.RatioTCP)},
 		})
 	case correlate.LatencyResult:
 		return b.sh.rows("latency", [][]string{

@@ -24,7 +24,6 @@ const (
 // broker is the embedded bus with its stores in a folder of its own.
 type broker struct {
 	server *bus.Server
-	core   *bus.Client
 	admin  *nats.Conn
 	dir    string
 }
@@ -41,9 +40,6 @@ func newBroker(ctx context.Context, dir string) (_ *broker, err error) {
 		}
 	}()
 	if b.server, err = bus.Start(ctx, bus.ServerConfig{DataDir: b.dir, Cluster: cluster, Nodes: []string{node}}); err != nil {
-		return nil, err
-	}
-	if b.core, err = b.server.Connect(ctx, bus.Core); err != nil {
 		return nil, err
 	}
 	b.admin, err = administrator(b.dir)
@@ -68,18 +64,36 @@ func administrator(dataDir string) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// within connects the core past the network, byTCP as a process of its own is.
+func (b *broker) within(ctx context.Context) (*bus.Client, error) {
+	return b.server.Connect(ctx, bus.Core)
+}
+
+func (b *broker) byTCP(ctx context.Context) (*bus.Client, error) { return dial(ctx, b.dir, bus.Core) }
+
 func (b *broker) stop(ctx context.Context) error {
 	var errs []error
 	if b.admin != nil {
 		b.admin.Close()
 	}
-	if b.core != nil {
-		b.core.Close()
-	}
 	if b.server != nil {
 		errs = append(errs, b.server.Stop(context.WithoutCancel(ctx)))
 	}
 	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
+}
+
+// dial connects a user to the bus of a data folder.
+func dial(ctx context.Context, dataDir string, user bus.User) (*bus.Client, error) {
+	place, err := bus.Find(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := place.Dial(user)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Cluster = cluster
+	return bus.Dial(ctx, cfg)
 }
 
 // message is an event as the collector's client would send it.

@@ -28,7 +28,7 @@ func positive(t *testing.T, figures map[string]float64) {
 func TestMatch(t *testing.T) {
 	var told int
 	r, err := correlate.Match{
-		Seed: 1, N: 300, Rounds: 2, Playbooks: []int{10, 40}, Rates: []float64{0, 0.5}, Specs: action.Specs(),
+		Seed: 1, N: 150, Passes: 2, Rounds: 2, Playbooks: []int{10, 40}, Rates: []float64{0, 0.5}, Specs: action.Specs(),
 		Progress: func(done, total int) { told = done },
 	}.Run(t.Context())
 	if err != nil {
@@ -70,7 +70,7 @@ func TestPipeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	positive(t, map[string]float64{
-		"publish": r.Publish.PerSecond, "bare": r.Bare.PerSecond, "ours": r.Ours.PerSecond, "ratio": r.Ratio, "incidents": float64(r.Incidents),
+		"publish": r.Publish.PerSecond, "bare": r.Bare.PerSecond, "ours": r.Ours.PerSecond, "ratio": r.Ratio, "by TCP": r.Apart.PerSecond, "ratio by TCP": r.RatioTCP, "incidents": float64(r.Incidents),
 	})
 }
 
@@ -135,7 +135,7 @@ func TestNothingIsNotMeasured(t *testing.T) {
 		"recovery": func() error { _, err := correlate.Recovery{}.Run(t.Context()); return err },
 		"hostile":  func() error { _, err := correlate.Hostile{}.Run(t.Context()); return err },
 		"told to stop": func() error {
-			_, err := correlate.Match{Seed: 1, N: 10, Rounds: 1, Playbooks: []int{3}, Rates: []float64{0}, Specs: action.Specs()}.Run(ended)
+			_, err := correlate.Match{Seed: 1, N: 10, Passes: 1, Rounds: 1, Playbooks: []int{3}, Rates: []float64{0}, Specs: action.Specs()}.Run(ended)
 			return err
 		},
 	} {

@@ -93,7 +93,12 @@ func (l Latency) Run(ctx context.Context) (out LatencyResult, err error) {
 		return out, err
 	}
 	defer publisher.Close()
-	watched := &timed{Client: b.core}
+	core, err := b.within(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer core.Close()
+	watched := &timed{Client: core}
 	c, stop, err := correlate(ctx, watched, set)
 	if err != nil {
 		return out, err

@@ -56,13 +56,27 @@ func start() (watch, error) {
 
 // rate ends it.
 func (w watch) rate(events int) (Rate, error) {
-	wall := time.Since(w.wall)
-	now, err := cpuTime()
-	if err != nil {
+	var m meter
+	if err := m.add(w); err != nil {
 		return Rate{}, err
 	}
-	cpu := max(now-w.cpu, time.Microsecond)
-	return Rate{float64(events) / max(wall, time.Microsecond).Seconds(), float64(events) / cpu.Seconds()}, nil
+	return m.rate(events), nil
+}
+
+// meter sums up measurements with pauses between.
+type meter struct{ wall, cpu time.Duration }
+
+// add ends a measurement.
+func (m *meter) add(w watch) error {
+	m.wall += time.Since(w.wall)
+	now, err := cpuTime()
+	m.cpu += now - w.cpu
+	return err
+}
+
+func (m *meter) rate(events int) Rate {
+	per := func(d time.Duration) float64 { return float64(events) / max(d, time.Microsecond).Seconds() }
+	return Rate{per(m.wall), per(m.cpu)}
 }
 
 func cpuTime() (time.Duration, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"firebreak/schemas"
@@ -17,7 +18,8 @@ import (
 // playbooks that test two fields each, at several shares of events that match.
 type Match struct {
 	Seed      uint64
-	N         int       // events of each measurement
+	N         int       // events that are made for each set and share
+	Passes    int       // so many times they come in one measurement, each time as new ones
 	Rounds    int       // the sets are measured in turn so many times
 	Playbooks []int     // sizes of the sets
 	Rates     []float64 // shares of events that match
@@ -28,7 +30,7 @@ type Match struct {
 // MatchResult is what came of it.
 type MatchResult struct {
 	Measure string    `json:"measure"`
-	N       int       `json:"events"`
+	N       int       `json:"events"` // of one measurement
 	Rounds  int       `json:"rounds"`
 	Bytes   float64   `json:"bytes_per_event"` // of the data
 	Loads   []Load    `json:"sets"`
@@ -70,8 +72,8 @@ type contestant struct {
 // Run takes the measurement.
 func (m Match) Run(ctx context.Context) (MatchResult, error) {
 	defer oneCore()()
-	out := MatchResult{Measure: "match", N: m.N, Rounds: m.Rounds}
-	if m.N < 1 || m.Rounds < 1 || len(m.Playbooks) == 0 {
+	out := MatchResult{Measure: "match", N: m.N * m.Passes, Rounds: m.Rounds}
+	if m.N < 1 || m.Passes < 1 || m.Rounds < 1 || len(m.Playbooks) == 0 {
 		return out, fmt.Errorf("bench correlate: match: %w", errNothing)
 	}
 	sets := make([]*playbook.Set, len(m.Playbooks))
@@ -132,13 +134,13 @@ func (m Match) at(ctx context.Context, sets []*playbook.Set, share float64, done
 		if err := ended(ctx, "match"); err != nil {
 			return at, 0, err
 		}
-		one, two, err := bare(all[0].events)
+		one, two, err := bare(all[0].events, max(m.Passes/4, 1))
 		if err != nil {
 			return at, 0, err
 		}
 		maps, parsed = append(maps, one), append(parsed, two)
 		for _, c := range all {
-			if err := c.round(); err != nil {
+			if err := c.round(m.Passes); err != nil {
 				return at, 0, err
 			}
 		}
@@ -161,22 +163,39 @@ func placed(w *events.Workload, n int) ([]schemas.Event, error) {
 	return batch, err
 }
 
-// round applies all events to an engine that has seen none of them.
-func (c *contestant) round() error {
+// later is more than `once` of the playbooks, so that a pass opens incidents
+// as the one before did.
+const later = 2 * time.Hour
+
+// round applies all events to a fresh engine, again and again: a round must be
+// so long that the collector of garbage comes by more than once.
+func (c *contestant) round(passes int) error {
 	e := engine.New(c.set)
 	heap() // the former round's garbage is not this one's
-	w, err := start()
-	if err != nil {
-		return err
+	var m meter
+	seq := uint64(0)
+	for pass := range passes {
+		for i := range c.events {
+			seq++
+			ev := &c.events[i]
+			ev.ID, ev.Seq = "e"+strconv.FormatUint(seq, 10), seq
+			if pass > 0 {
+				ev.Time = ev.Time.Add(later)
+				ev.Stored = ev.Time
+			}
+		}
+		w, err := start()
+		if err != nil {
+			return err
+		}
+		for i := range c.events {
+			e.Apply(c.events[i])
+		}
+		if err := m.add(w); err != nil {
+			return err
+		}
 	}
-	for i := range c.events {
-		e.Apply(c.events[i])
-	}
-	r, err := w.rate(len(c.events))
-	if err != nil {
-		return err
-	}
-	c.rates, c.hits = append(c.rates, r), 0
+	c.rates, c.hits = append(c.rates, m.rate(len(c.events)*passes)), 0
 	for _, s := range e.Stats() {
 		c.hits += s.Matched
 	}
@@ -184,7 +203,7 @@ func (c *contestant) round() error {
 }
 
 // bare decodes without matching.
-func bare(batch []schemas.Event) (maps, parsed Rate, err error) {
+func bare(batch []schemas.Event, passes int) (maps, parsed Rate, err error) {
 	lines := make([][]byte, min(len(batch), 10_000))
 	for i := range lines {
 		if lines[i], err = structured(batch[i]); err != nil {
@@ -196,25 +215,25 @@ func bare(batch []schemas.Event) (maps, parsed Rate, err error) {
 	if err != nil {
 		return maps, parsed, err
 	}
-	for i := range batch {
+	for i := range passes * len(batch) {
 		var data map[string]any
-		if err := json.Unmarshal(batch[i].Data, &data); err != nil {
+		if err := json.Unmarshal(batch[i%len(batch)].Data, &data); err != nil {
 			return maps, parsed, fmt.Errorf("decode event %d: %w", i, err)
 		}
 	}
-	if maps, err = w.rate(len(batch)); err != nil {
+	if maps, err = w.rate(passes * len(batch)); err != nil {
 		return maps, parsed, err
 	}
 	heap()
 	if w, err = start(); err != nil {
 		return maps, parsed, err
 	}
-	for i := range batch {
+	for i := range passes * len(batch) {
 		if _, err := decode.Recorded(lines[i%len(lines)]); err != nil {
 			return maps, parsed, fmt.Errorf("decode event %d: %w", i, err)
 		}
 	}
-	parsed, err = w.rate(len(batch))
+	parsed, err = w.rate(passes * len(batch))
 	return maps, parsed, err
 }
 

@@ -41,8 +41,10 @@ type PipelineResult struct {
 	Incidents uint64  `json:"incidents"` // stored in one round
 	Publish   Rate    `json:"publish_alone"`
 	Bare      Rate    `json:"bare_consumer"`
-	Ours      Rate    `json:"correlator"`
-	Ratio     float64 `json:"ratio"` // median of the rounds' ratios
+	Ours      Rate    `json:"correlator"`        // connected within the process, as in `firebreak run`
+	Apart     Rate    `json:"correlator_by_tcp"` // connected as the bare consumer is, as in `firebreak correlate`
+	Ratio     float64 `json:"ratio"`             // median of the rounds' ratios
+	RatioTCP  float64 `json:"ratio_by_tcp"`
 }
 
 // Run takes the measurement.
@@ -63,7 +65,12 @@ func (p Pipeline) Run(ctx context.Context) (PipelineResult, error) {
 		read func(context.Context, *broker, uint64) (*reading, error)
 		into *Rate
 		each []Rate
-	}{{read: nobody, into: &out.Publish}, {read: ordered, into: &out.Bare}, {read: correlating(set, &out.Incidents), into: &out.Ours}}
+	}{
+		{read: nobody, into: &out.Publish},
+		{read: ordered, into: &out.Bare},
+		{read: correlating(set, &out.Incidents, (*broker).within), into: &out.Ours},
+		{read: correlating(set, &out.Incidents, (*broker).byTCP), into: &out.Apart},
+	}
 	for r := range p.Rounds {
 		for i := range readers {
 			rate, err := p.one(ctx, messages, readers[i].read)
@@ -78,6 +85,7 @@ func (p Pipeline) Run(ctx context.Context) (PipelineResult, error) {
 		*readers[i].into = middle(readers[i].each)
 	}
 	out.Ratio = ratios(readers[2].each, readers[1].each, byClock)
+	out.RatioTCP = ratios(readers[3].each, readers[1].each, byClock)
 	return out, nil
 }
 
@@ -188,11 +196,16 @@ func (s *storing) Append(ctx context.Context, r schemas.Record, after schemas.He
 
 // correlating reads with the correlator; what it has done with, it has stored
 // the incidents of.
-func correlating(set *playbook.Set, incidents *uint64) func(context.Context, *broker, uint64) (*reading, error) {
+func correlating(set *playbook.Set, incidents *uint64, connect func(*broker, context.Context) (*bus.Client, error)) func(context.Context, *broker, uint64) (*reading, error) {
 	return func(ctx context.Context, b *broker, _ uint64) (*reading, error) {
-		count := &storing{Client: b.core}
-		c, stop, err := correlate(ctx, count, set)
+		core, err := connect(b, ctx)
 		if err != nil {
+			return nil, err
+		}
+		count := &storing{Client: core}
+		c, end, err := correlate(ctx, count, set)
+		if err != nil {
+			core.Close()
 			return nil, err
 		}
 		return &reading{
@@ -206,7 +219,7 @@ func correlating(set *playbook.Set, incidents *uint64) func(context.Context, *br
 				*incidents = count.incidents.Load()
 				return nil
 			},
-			stop: stop,
+			stop: func() error { defer core.Close(); return end() },
 		}, nil
 	}
 }

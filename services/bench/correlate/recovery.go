@@ -151,16 +151,7 @@ func execOf(i int, container, program string) schemas.Event {
 // one publishes an event and waits until a playbook's incident of it is stored:
 // whatever the log holds before has then been decided on.
 func (r Recovery) one(ctx context.Context, i int, container, program, book string) error {
-	place, err := bus.Find(r.Data)
-	if err != nil {
-		return err
-	}
-	cfg, err := place.Dial(bus.People)
-	if err != nil {
-		return err
-	}
-	cfg.Cluster = cluster
-	people, err := bus.Dial(ctx, cfg)
+	people, err := dial(ctx, r.Data, bus.People)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,10 @@ func (r WindowsResult) Targets() []Target {
 
 // Targets of the way through the bus.
 func (r PipelineResult) Targets() []Target {
-	return []Target{atLeast("publish → incident stored, to a bare ordered consumer", r.Ratio, 0.7)}
+	return []Target{
+		atLeast("publish → incident stored, to a bare ordered consumer", r.Ratio, 0.7),
+		atLeast("the same, both by TCP", r.RatioTCP, 0.7),
+	}
 }
 
 // Targets of the latency.

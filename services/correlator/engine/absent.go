@@ -30,6 +30,10 @@ func (e *Engine) after(a arrival) {
 		e.observe(Met, a.node, a.group, a.hit, 0, 0, "what is expected has come")
 		return
 	}
+	if e.forgotten(a, end) {
+		e.unknown(a, "it came so late that what was expected may be forgotten")
+		return
+	}
 	entry := entryOf(a.hit)
 	entry.Mark(window.Pending)
 	lane := e.lane(a)
@@ -55,16 +59,18 @@ func (e *Engine) expected(a arrival) {
 			e.observe(Met, a.node, a.group, a.hit, met, 0, "it was expected")
 		}
 	}
-	if a.hit.at < e.done {
-		return // no event that comes now lies before it
-	}
 	lane := e.lane(a)
 	if e.store.Insert(a.slot, lane, entryOf(a.hit)) == 0 {
 		e.duplicate(a)
 		return
 	}
 	if e.prunes(a) {
-		e.store.Keep(a.slot, lane, func(entry *window.Entry) bool { return entry.At >= e.done })
+		settled := false // the latest one tells those that come late that there was none after it
+		e.store.Keep(a.slot, lane, func(entry *window.Entry) bool {
+			keep := entry.At >= e.done || !settled
+			settled = settled || entry.At < e.done
+			return keep
+		})
 		e.limit(a.node, a.slot, lane)
 		e.pruned(a.slot)
 	}
@@ -75,17 +81,37 @@ func (e *Engine) expected(a arrival) {
 func (e *Engine) decideAbsent(a arrival, until int64) {
 	n := a.node
 	if why := e.deaf(n, a.hit, until); why != "" {
-		n.book.stats.Unknown++
-		e.observe(NotKnown, n, a.group, a.hit, 0, 0, why)
-		e.out = append(e.out, Unknown{schemas.UnknownEvent{
-			Playbook: n.book.Name, Signal: n.book.Signals[n.Of[expectLane]].Name, Group: a.group, After: a.hit.ref.id,
-			Reason: fmt.Sprintf("nothing came within %s, but %s", n.Within, why),
-		}})
+		e.unknown(a, why)
 		return
 	}
 	h := a.hit
 	h.at = until
 	e.stands(a, h)
+}
+
+func (e *Engine) unknown(a arrival, why string) {
+	n := a.node
+	n.book.stats.Unknown++
+	e.observe(NotKnown, n, a.group, a.hit, 0, 0, why)
+	e.out = append(e.out, Unknown{schemas.UnknownEvent{
+		Playbook: n.book.Name, Signal: n.book.Signals[n.Of[expectLane]].Name, Group: a.group, After: a.hit.ref.id,
+		Reason: fmt.Sprintf("nothing came within %s, but %s", n.Within, why),
+	}})
+}
+
+// forgotten says that the watermark had passed an event of `after` before it
+// came, so that what is expected may have come and be cut: of what is settled
+// the window holds the latest alone, and none that lies `within` back.
+func (e *Engine) forgotten(a arrival, end int64) bool {
+	if a.hit.at < e.done-int64(a.node.Within) {
+		return true
+	}
+	lane := e.laneOf(a.slot, expectLane)
+	if lane == 0 {
+		return false
+	}
+	id := e.latest(lane, e.done-1)
+	return id != 0 && e.store.Entry(id).At > end
 }
 
 // deaf says why an absence means nothing; "" when it does mean something.

@@ -17,6 +17,13 @@ const (
 	maxBreaks = 64
 	// maxBeats bounds the heartbeats that the watermark has not passed.
 	maxBeats = 1024
+	// goneAfter is how long a source must have been silent before a time for it
+	// to be no source any more, such as that of a node that was taken away.
+	goneAfter = 3600 * int64(1e9)
+	// maxTypes bounds the types that one source gives, and maxType their
+	// length: whoever has a node's key chooses them.
+	maxTypes = 128
+	maxType  = 128
 )
 
 // life is what is known of whether a source was alive.
@@ -37,8 +44,8 @@ func (s *source) beat(at int64, say *schemas.SourceEvent, c *clock) {
 	if say.Host != nil {
 		s.host = say.Host.Name
 	}
-	if !slices.Equal(s.types, say.Types) {
-		s.types, c.givers = slices.Clone(say.Types), nil
+	if types := given(say.Types); !slices.Equal(s.types, types) {
+		s.types, c.givers = types, nil
 	}
 	i, _ := slices.BinarySearch(s.beats, at)
 	s.beats = slices.Insert(s.beats, i, at)
@@ -46,6 +53,16 @@ func (s *source) beat(at int64, say *schemas.SourceEvent, c *clock) {
 	if len(s.beats) > maxBeats {
 		s.settle(s.beats[maxBeats/2]) // a source that lags holds the watermark back
 	}
+}
+
+// given are the types that a heartbeat lists, as far as they are taken.
+func given(types []string) (out []string) {
+	for _, typ := range types {
+		if len(out) < maxTypes && len(typ) <= maxType && !slices.Contains(out, typ) {
+			out = append(out, typ)
+		}
+	}
+	return out
 }
 
 // settle takes over the heartbeats that the watermark has passed: none can
@@ -91,6 +108,13 @@ func (s *source) throughout(t span, mark int64) string {
 	return ""
 }
 
+// gone says that the source fell silent so long before a time that its silence
+// means nothing.
+func (s *source) gone(from, mark int64) bool {
+	s.settle(mark)
+	return s.beaten && len(s.beats) == 0 && from-s.last > goneAfter
+}
+
 // alive says why an absence of events of these types means nothing; "" when it
 // does mean something.
 func (c *clock) alive(types []string, host string, t span) string {
@@ -107,14 +131,21 @@ func (c *clock) alive(types []string, host string, t span) string {
 		if len(all) == 0 {
 			return "no source has told by its heartbeats that it gives " + schemas.ShortType(typ)
 		}
-		here := host != "" && slices.ContainsFunc(all, func(s *source) bool { return s.host == host })
+		heard, here := false, host != "" && slices.ContainsFunc(all, func(s *source) bool { return s.host == host })
 		for _, s := range all {
 			if here && s.host != host {
+				continue
+			}
+			if !here && s.gone(t.from, c.mark) {
 				continue
 			}
 			if why := s.throughout(t, c.mark); why != "" {
 				return why
 			}
+			heard = true
+		}
+		if !heard {
+			return "no source that gives " + schemas.ShortType(typ) + " was heard of in the hour before"
 		}
 	}
 	return ""
@@ -137,7 +168,10 @@ func (e *Engine) sourceSays(ev *schemas.Event, m moment) {
 	switch ev.Type {
 	case schemas.Heartbeat:
 		var say schemas.SourceEvent
-		if json.Unmarshal(ev.Data, &say) != nil {
+		if len(ev.Source) > maxSourceName || json.Unmarshal(ev.Data, &say) != nil {
+			return
+		}
+		if say.Host != nil && len(say.Host.Name) > maxType {
 			return
 		}
 		node, ok := schemas.NodeOf(ev.Writer)
@@ -148,6 +182,9 @@ func (e *Engine) sourceSays(ev *schemas.Event, m moment) {
 	case schemas.SourceLost, schemas.EventsLost:
 		e.lost(ev, m.at)
 	case schemas.LogGap:
+		if e.Marker != "" && ev.Writer != "" && ev.Writer != e.Marker {
+			return // a node does not speak of the log
+		}
 		for _, s := range e.clock.sources {
 			s.hurt(span{m.was, max(m.at, m.was)})
 		}

@@ -24,10 +24,16 @@ const (
 	laggard = 5 * time.Minute
 	// backBound is how far the log's time may run back before it begins anew.
 	backBound = time.Minute
-	// maxSources bounds the sources whose time is known.
-	maxSources = 1 << 16
+	// maxSources bounds the sources whose time is known, and maxOfWriter those
+	// of one writer: a stolen key must not displace what others have told.
+	maxSources  = 1 << 16
+	maxOfWriter = maxSources / 8
+	// maxSourceName is the longest name of a source that intake takes.
+	maxSourceName = 1024
 
-	systemPrefix = schemas.Prefix + "system."
+	systemPrefix  = schemas.Prefix + "system."
+	runtimePrefix = schemas.Prefix + "runtime."
+	hostPrefix    = schemas.Prefix + "host."
 )
 
 // sourceKey names a source. The writer belongs to it: a node that writes under
@@ -51,12 +57,13 @@ type clock struct {
 	top     int64 // the latest time of an event
 	mark    int64 // the watermark: what comes from now on is not older, unless its source was unknown
 	sources map[sourceKey]*source
+	writers map[string]int // how many of them each writer has
 	live    byHigh
 	givers  map[string][]*source // by the types that their heartbeats list; nil: to be made anew
 }
 
 func newClock() clock {
-	return clock{sources: map[sourceKey]*source{}, mark: earliest, log: earliest, top: earliest}
+	return clock{sources: map[sourceKey]*source{}, writers: map[string]int{}, mark: earliest, log: earliest, top: earliest}
 }
 
 // moment is what the clock makes of an event.
@@ -100,13 +107,23 @@ func (c *clock) source(ev *schemas.Event) *source {
 	key := sourceKey{ev.Writer, ev.Source}
 	s := c.sources[key]
 	if s == nil {
-		if len(c.sources) >= maxSources {
-			c.forgetSources()
+		switch {
+		case c.writers[key.writer] >= maxOfWriter:
+			c.forgetSources(func(k sourceKey) bool { return k.writer == key.writer })
+		case len(c.sources) >= maxSources:
+			c.forgetSources(func(sourceKey) bool { return true })
 		}
 		s = &source{key: key, high: earliest, place: -1}
-		c.sources[key] = s
+		c.add(s)
 	}
 	return s
+}
+
+func (c *clock) add(s *source) {
+	if c.sources[s.key] == nil {
+		c.writers[s.key.writer]++
+	}
+	c.sources[s.key] = s
 }
 
 // move hears of a source, and says whether what it said is late.
@@ -134,15 +151,18 @@ func (c *clock) advance() {
 	c.mark = max(c.mark, from-int64(Lateness))
 }
 
-// forgetSources drops an eighth of them: those that were silent longest.
-func (c *clock) forgetSources() {
-	all := c.sorted()
+// forgetSources drops an eighth of some: those that were silent longest.
+func (c *clock) forgetSources(some func(sourceKey) bool) {
+	all := slices.DeleteFunc(c.sorted(), func(s *source) bool { return !some(s.key) })
 	slices.SortStableFunc(all, func(a, b *source) int { return cmp.Compare(a.heard, b.heard) })
 	for _, s := range all[:len(all)/8+1] {
 		if s.place >= 0 {
 			heap.Remove(&c.live, s.place)
 		}
 		delete(c.sources, s.key)
+		if c.writers[s.key.writer]--; c.writers[s.key.writer] == 0 {
+			delete(c.writers, s.key.writer)
+		}
 	}
 	c.givers = nil
 }

@@ -208,6 +208,7 @@ func (e *Engine) Apply(ev schemas.Event) []Decision {
 	if len(rules) > 0 && !told {
 		e.match(&ev)
 	}
+	e.work.data = nil // what is due is not decided by what this event says
 	e.pass()
 	e.now.Data = nil
 	return e.out
@@ -215,6 +216,7 @@ func (e *Engine) Apply(ev schemas.Event) []Decision {
 
 // hear lets an event move the time, and its source's where it speaks for that.
 func (e *Engine) hear(ev schemas.Event, source bool) {
+	source = source && len(ev.Source) <= maxSourceName // no event that intake takes has a longer one
 	e.now = event{Event: ev, moment: e.clock.hear(&ev, source)}
 	if e.now.anew {
 		e.done, e.swept = e.clock.mark, e.clock.mark
@@ -249,8 +251,13 @@ func honest(ev *schemas.Event, data map[string]any) error {
 	if !ok {
 		return nil
 	}
-	if host, _ := lookUp(data, hostName); host != nil && host != node {
+	switch host, _ := lookUp(data, hostName); {
+	case host == node:
+		return nil
+	case host != nil:
 		return fmt.Errorf("event %s: %w: host.name is %v, the writer is node %s", ev.ID, schemas.ErrInvalid, host, node)
+	case strings.HasPrefix(ev.Type, runtimePrefix) || strings.HasPrefix(ev.Type, hostPrefix):
+		return fmt.Errorf("event %s: %w: it has no host.name, and what happens on a node names it", ev.ID, schemas.ErrInvalid)
 	}
 	return nil
 }

@@ -101,6 +101,11 @@ func TestIncidentID(t *testing.T) {
 	}
 }
 
+// incidentOf names the incident that an event opens which came by a writer.
+func incidentOf(playbook, group string, ev schemas.Event) string {
+	return IncidentID(playbook, group, ev.Source, fmt.Sprintf("%s#%x", ev.ID, identity(ev.Writer, ev.Source, ev.ID)))
+}
+
 func TestApply(t *testing.T) {
 	const h = time.Hour
 	g := schemas.GroupEvent{Playbook: "p", Group: "c1"}
@@ -114,8 +119,8 @@ func TestApply(t *testing.T) {
 		e.Until = epoch.Add(until).Format(time.RFC3339Nano)
 		return says(t, seq, at, schemas.GroupSuppressed, e)
 	}
-	first := IncidentID("p", "c1", "/local/n1/exec", "e1")
-	second := IncidentID("p", "c1", "/local/n1/exec", "e3")
+	first := incidentOf("p", "c1", start(1, 0, "c1", "xmrig"))
+	second := incidentOf("p", "c1", start(3, 0, "c1", "xmrig"))
 	early := start(1, 0, "c1", "xmrig")
 	early.Time = epoch.Add(10 * 365 * 24 * h)
 	other := start(1, 0, "c1", "xmrig")
@@ -187,7 +192,7 @@ func TestOpenedRecord(t *testing.T) {
 	ref := schemas.EventRef{Source: ev.Source, ID: ev.ID, Type: ev.Type, Time: ev.Time, Seq: 1}
 	group := `["c1",7]`
 	want := []Decision{Opened{
-		Incident: IncidentID("p", group, ev.Source, ev.ID),
+		Incident: incidentOf("p", group, ev),
 		Opened: schemas.Opened{
 			Playbook: schemas.Playbook{Name: "p", Digest: "d", Arena: "runtime", Severity: "high"},
 			Group:    group, Key: map[string]any{"container.id": "c1", "process.pid": 7.0}, Trigger: ref,

@@ -83,12 +83,8 @@ func (e *Engine) opened(f fire) Opened {
 	trigger := ref(f.hit)
 	trigger.Time = instant(f.hit.at)
 	signals, recall := e.signals(f)
-	source, id := f.hit.ref.source, f.hit.ref.id
-	if id == "" {
-		id = "#" + strconv.FormatUint(f.hit.hash, 16) // its name is not at hand, but nothing else has this hash
-	}
 	return Opened{
-		Incident: IncidentID(p.Name, f.group, source, id),
+		Incident: f.incident(),
 		Opened: schemas.Opened{
 			Playbook: schemas.Playbook{
 				Name: p.Name, Digest: e.set.Digest, Summary: p.Summary,
@@ -101,6 +97,17 @@ func (e *Engine) opened(f fire) Opened {
 		},
 		Recall: recall,
 	}
+}
+
+// incident names the incident that the match opens. An event that came by a
+// writer is named by its hash too: one of another writer with the same source
+// and id must not take its place.
+func (f *fire) incident() string {
+	source, id := f.hit.ref.source, f.hit.ref.id
+	if id == "" || f.hit.hash != identity("", source, id) {
+		id += "#" + strconv.FormatUint(f.hit.hash, 16)
+	}
+	return IncidentID(f.node.book.Name, f.group, source, id)
 }
 
 // typesOf gives the types of the signals that steps may speak of, where one of

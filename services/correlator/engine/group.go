@@ -41,8 +41,6 @@ type group struct {
 	incident string
 	opened   time.Time
 	end      time.Time
-	source   string   // of the event that opened it, where it is known
-	event    string   // its id
 	seen     []uint64 // entities that the incident has heard of
 
 	// covered is the sequence up to which the ledger holds all decisions of
@@ -92,7 +90,6 @@ func (e *Engine) once(f fire) (leftAlone bool) {
 	e.observe(Fired, f.node, f.group, f.hit, 0, 0, "")
 	d := e.opened(f)
 	g := e.begin(b.Name, b.once, f.group, d.Incident, at, b.Once)
-	g.source, g.event = f.hit.ref.source, f.hit.ref.id
 	g.hear(f.entity)
 	e.out = append(e.out, d)
 	e.forgetGroups(b.Name, b.once)
@@ -117,7 +114,7 @@ func (g *group) rearmed() time.Time {
 
 // covers says that the ledger holds what this match decided for the group.
 func (g *group) covers(f fire, stored time.Time) bool {
-	if f.hit.ref.id != "" && f.hit.ref.source == g.source && f.hit.ref.id == g.event {
+	if g.incident != "" && f.incident() == g.incident {
 		return true
 	}
 	latest := f.hit.seq

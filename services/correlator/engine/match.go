@@ -3,10 +3,12 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"firebreak/schemas"
 	"firebreak/services/correlator/engine/window"
@@ -178,9 +180,27 @@ func identity(writer, source, id string) uint64 {
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
+// maxGroup bounds the text of a group: it is kept for as long as `once` lasts,
+// and whoever writes an event chooses it.
+const maxGroup = 1024
+
 // groupText gives the group's key as text. A field that is absent is an error:
-// an event that cannot be told apart belongs to no group.
+// an event that cannot be told apart belongs to no group. A long one ends with
+// its hash, so that no two are written alike.
 func groupText(by [][]string, data map[string]any) (string, error) {
+	group, err := wholeGroup(by, data)
+	if len(group) <= maxGroup {
+		return group, err
+	}
+	sum := sha256.Sum256([]byte(group))
+	cut := maxGroup / 2
+	for !utf8.RuneStart(group[cut]) {
+		cut--
+	}
+	return group[:cut] + "…#" + hex.EncodeToString(sum[:]), err
+}
+
+func wholeGroup(by [][]string, data map[string]any) (string, error) {
 	if len(by) == 0 {
 		return "", nil
 	}

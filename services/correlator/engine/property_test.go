@@ -74,7 +74,7 @@ func drawLog(t *rapid.T, sets []*playbook.Set) []step {
 		switch rapid.IntRange(0, 12).Draw(t, "what") {
 		case 0:
 			of := rapid.IntRange(1, seq).Draw(t, "armed for")
-			g.Incident = IncidentID("p1", container, "/local/n1/exec", fmt.Sprintf("e%d", of))
+			g.Incident = incidentOf("p1", container, start(of, 0, container, "xmrig"))
 			log = append(log, step{event: says(t, seq, at, schemas.GroupArmed, g)})
 		case 1:
 			g.Until = epoch.Add(now + time.Minute).Format(time.RFC3339Nano)

@@ -36,7 +36,6 @@ func (e *Engine) seedOpened(r schemas.Record, o schemas.Opened) {
 	e.clock.top = max(e.clock.top, nanos(o.Trigger.Time))
 	b := e.groupsOf(o.Playbook.Name)
 	g := e.begin(o.Playbook.Name, b, o.Group, r.Incident, o.Trigger.Time, time.Duration(o.Once))
-	g.source, g.event = o.Trigger.Source, o.Trigger.ID
 	g.recall(o.Trigger, o.Signals, r.Stored)
 	e.forgetGroups(o.Playbook.Name, b)
 }

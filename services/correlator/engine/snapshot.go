@@ -14,7 +14,7 @@ var ErrSnapshot = errors.New("the snapshot cannot be used")
 
 const (
 	snapshotMagic   = "FBEN"
-	snapshotVersion = 1
+	snapshotVersion = 2
 )
 
 // Snapshot gives all that the engine has seen and still needs. An engine with

@@ -34,7 +34,7 @@ func (c *clock) read(r *packed.Reader) {
 		s := &source{key: sourceKey{r.Text(), r.Text()}, high: r.Int(), heard: r.Int(), place: -1}
 		live := r.Bool()
 		s.read(r)
-		c.sources[s.key] = s
+		c.add(s)
 		if live {
 			heap.Push(&c.live, s)
 		}
@@ -86,7 +86,7 @@ func (t *twice) write(w *packed.Writer) {
 func (t *twice) read(r *packed.Reader) {
 	for i, into := range []*map[uint64]struct{}{&t.young, &t.old} {
 		n := r.Count()
-		*into = make(map[uint64]struct{}, n)
+		*into = make(map[uint64]struct{}, min(n, generation))
 		for ; n > 0 && !r.Failed(); n-- {
 			hash := r.Fixed()
 			t.order[i] = append(t.order[i], hash)
@@ -145,9 +145,7 @@ func readGroups(r *packed.Reader) (map[string]*groups, map[string]*group) {
 }
 
 func (g *group) write(w *packed.Writer) {
-	for _, s := range []string{g.incident, g.source, g.event} {
-		w.Text(s)
-	}
+	w.Text(g.incident)
 	for _, t := range []time.Time{g.opened, g.end, g.coveredAt, g.lastN, g.suppress} {
 		writeTime(w, t)
 	}
@@ -162,9 +160,7 @@ func (g *group) write(w *packed.Writer) {
 }
 
 func (g *group) read(r *packed.Reader) {
-	for _, s := range []*string{&g.incident, &g.source, &g.event} {
-		*s = r.Text()
-	}
+	g.incident = r.Text()
 	for _, t := range []*time.Time{&g.opened, &g.end, &g.coveredAt, &g.lastN, &g.suppress} {
 		*t = readTime(r)
 	}
