@@ -27,8 +27,9 @@ type job struct {
 const wave = 32
 
 // debts are the decisions that are not stored yet. While the ledger answers,
-// the next events are decided on. The decisions of one incident, and those of
-// one event, are stored in their order; others may overtake one another.
+// the next events are decided on. The decisions of one incident, the incidents
+// of one group, and those of one event are stored in their order; others may
+// overtake one another.
 type debts struct {
 	jobs  chan job
 	ended chan struct{} // closed when no more is stored
@@ -135,7 +136,7 @@ func (c *Correlator) more(jobs []job) []job {
 	return jobs
 }
 
-// payWave stores at once the jobs that concern different incidents, from the
+// payWave stores at once the jobs that concern different incidents and groups, from the
 // first on, and gives the others.
 func (c *Correlator) payWave(ctx context.Context, jobs []job) (rest []job, err error) {
 	incidents := map[string]bool{}
@@ -165,21 +166,34 @@ func (c *Correlator) payWave(ctx context.Context, jobs []job) (rest []job, err e
 	return jobs[n:], nil
 }
 
-// touches says whether a job concerns one of the incidents, or must be alone;
+// touches says whether a job concerns one of the incidents or groups, or must be alone;
 // else it adds its own.
 func (j job) touches(incidents map[string]bool) bool {
 	if j.live {
 		return len(incidents) > 0
 	}
 	for _, d := range j.decisions {
-		if incidents[incidentOf(d)] {
+		if incidents[incidentOf(d)] || incidents[groupOf(d)] {
 			return true
 		}
 	}
 	for _, d := range j.decisions {
 		incidents[incidentOf(d)] = true
+		if group := groupOf(d); group != "" {
+			incidents[group] = true
+		}
 	}
 	return false
+}
+
+// groupOf names the group that a decision opens an incident of. The incidents of
+// one are stored in their order: whoever reads the ledger takes the last one for
+// the one that is open.
+func groupOf(d engine.Decision) string {
+	if o, ok := d.(engine.Opened); ok && o.Opened.Once > 0 {
+		return o.Opened.Playbook.Name + "\n" + o.Opened.Group
+	}
+	return ""
 }
 
 func incidentOf(d engine.Decision) string {

@@ -94,9 +94,9 @@ func (e *Engine) gatherStands(a arrival, id int32) []int32 {
 	}
 	var stand []int32
 	var last window.Entry
-	for _, at := range ids {
+	for _, at := range e.reached(a, ids) {
 		entry := e.store.Entry(at)
-		if entry.Has(window.Stood) || e.lanesAt(a.node, a.slot, entry.At, a.node.enough()) < a.node.enough() {
+		if entry.Has(window.Stood) {
 			continue
 		}
 		entry.Mark(window.Stood)
@@ -106,6 +106,64 @@ func (e *Engine) gatherStands(a arrival, id int32) []int32 {
 		last = *entry
 	}
 	return stand
+}
+
+// fewLater is up to how many entries are looked at one by one.
+const fewLater = 4
+
+// reached gives those of the entries, the earliest first, at which enough lanes
+// have one within the time before. Of many, which only events out of order
+// bring about, it is found in one pass over the time that they lie in: whoever
+// chooses their times must not make each event cost the square of their number.
+func (e *Engine) reached(a arrival, ids []int32) []int32 {
+	enough, out := a.node.enough(), ids[:0]
+	if len(ids) <= fewLater {
+		for _, id := range ids {
+			if e.lanesAt(a.node, a.slot, e.store.Entry(id).At, enough) >= enough {
+				out = append(out, id)
+			}
+		}
+		return out
+	}
+	all, lanes := e.span(a, e.store.Entry(ids[len(ids)-1]).At)
+	in, have, from, to := make([]int32, lanes), 0, 0, 0
+	for _, id := range ids {
+		at := e.store.Entry(id).At
+		for ; to < len(all) && all[to].at <= at; to++ {
+			if in[all[to].lane]++; in[all[to].lane] == 1 {
+				have++
+			}
+		}
+		for low := a.node.low(at); from < to && all[from].at < low; from++ {
+			if in[all[from].lane]--; in[all[from].lane] == 0 {
+				have--
+			}
+		}
+		if have >= enough {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// lying is when a lane, counted through, has an entry.
+type lying struct {
+	at   int64
+	lane int32
+}
+
+// span gives the entries that count for those from an arrival to a time, in
+// the order of time, and how many lanes there are.
+func (e *Engine) span(a arrival, to int64) (all []lying, lanes int32) {
+	low := a.node.low(a.hit.at)
+	for lane := a.slot.Lanes; lane != 0; lane = e.store.Lane(lane).Next {
+		for id := e.latest(lane, to); id != 0 && e.store.Entry(id).At >= low; id = e.store.Entry(id).Older {
+			all = append(all, lying{e.store.Entry(id).At, lanes})
+		}
+		lanes++
+	}
+	slices.SortFunc(all, func(x, y lying) int { return cmp.Compare(x.at, y.at) })
+	return all, lanes
 }
 
 // lanesAt counts the lanes that have an entry within the time before an event.
