@@ -14,7 +14,7 @@ import (
 
 // mostEnvelope bounds an event with all its attributes: a mebibyte of data in
 // base64, and room for the rest.
-const mostEnvelope = 3 * mebibyte / 2
+const mostEnvelope = 3 * intake.MaxBytes / 2
 
 // CloudEvents reads one CloudEvent 1.0 in structured JSON. The data must be a
 // JSON object, as it stands or in data_base64; the attribute time is required,

@@ -10,7 +10,9 @@ import (
 )
 
 // Falco reads alerts of Falco as its JSON output writes them: one, or a list.
-// Each is a falco.rule.output.v1; the alert stays whole under falco.
+// Each is a falco.rule.output.v1; the alert stays whole under falco, unless that
+// would be more than [Options.MaxData]: then its longest texts are cut, and
+// " … " stands in them for what is left out.
 //
 // The entity blocks come from output_fields, so they hold what the rule's
 // output names. Falco writes a command line as one string, in which an argument
@@ -51,7 +53,7 @@ func (o Options) falco(raw []byte) (schemas.Event, error) {
 	if alert.Source == "" || alert.Source == "syscall" {
 		d.Host = host(alert.Hostname)
 	}
-	return o.event(schemas.FalcoRule, id, subject(d.Container, d.K8s, d.Host), at, d)
+	return o.event(schemas.FalcoRule, id, subject(d.Container, d.K8s, d.Host), at, d, cutFalco(d.Process, alert))
 }
 
 // fields are the output fields of an alert.

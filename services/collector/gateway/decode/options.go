@@ -19,14 +19,16 @@ import (
 type Options struct {
 	Source  string    // CloudEvents source of the events
 	Time    time.Time // when it came in: the time of events that carry none; zero: such events are errors
-	MaxData int       // most bytes of an event's data; 0: a mebibyte
+	MaxData int       // most bytes of an event's data; 0: DefaultMaxData
 }
 
-// mebibyte is what the log takes as one event.
-const mebibyte = 1 << 20
+// DefaultMaxData leaves room for headers in a message of 1 MiB, the most that
+// the log takes.
+const DefaultMaxData = 1<<20 - 64<<10
 
-// event makes an event and holds it to what every event is held to.
-func (o Options) event(typ, id, subject string, at time.Time, data any) (schemas.Event, error) {
+// event makes an event and holds it to what every event is held to. The cuts
+// make its data smaller, one after the other as far as it is needed.
+func (o Options) event(typ, id, subject string, at time.Time, data any, cuts []func()) (schemas.Event, error) {
 	if at.IsZero() {
 		at = o.Time
 	}
@@ -36,13 +38,17 @@ func (o Options) event(typ, id, subject string, at time.Time, data any) (schemas
 	case at.IsZero():
 		return schemas.Event{}, invalid("it does not say when it happened, and no time was given instead")
 	}
-	e, err := schemas.NewEvent(typ, o.Source, id, subject, at, data)
-	if err != nil {
-		return schemas.Event{}, fmt.Errorf("%w: %w", schemas.ErrInvalid, err)
-	}
 	most := o.MaxData
 	if most <= 0 {
-		most = mebibyte
+		most = DefaultMaxData
+	}
+	e, err := schemas.NewEvent(typ, o.Source, id, subject, at, data)
+	for ; err == nil && len(e.Data) > most && len(cuts) > 0; cuts = cuts[1:] {
+		cuts[0]()
+		e, err = schemas.NewEvent(typ, o.Source, id, subject, at, data)
+	}
+	if err != nil {
+		return schemas.Event{}, fmt.Errorf("%w: %w", schemas.ErrInvalid, err)
 	}
 	if len(e.Data) > most {
 		return schemas.Event{}, invalid("its data would be %d bytes, more than the %d that are allowed", len(e.Data), most)

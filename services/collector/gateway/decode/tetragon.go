@@ -29,7 +29,10 @@ var other = map[string]bool{"test": true, "rate_limit_info": true}
 // process_connect) is runtime.connection.opened unless Tetragon says that it
 // stopped it or that it failed; it tells of an attempt, since the hooks run
 // before the peer answers. All else is tetragon.event.v1. The event stays whole
-// under tetragon.
+// under tetragon, unless that would be more than [Options.MaxData]: then the
+// arguments that process.command_args holds are left out of tetragon.event, and
+// if that is not enough, long texts are cut in the middle and
+// process.command_args_cut says so of the arguments.
 func Tetragon(data []byte, o Options) ([]schemas.Event, error) {
 	return each("event of Tetragon", data, o.tetragon)
 }
@@ -73,7 +76,7 @@ func (o Options) tetragon(raw []byte) (schemas.Event, error) {
 	} else if id, err = fingerprint(event, a.node, a.time.UTC().Format(time.RFC3339Nano)); err != nil {
 		return schemas.Event{}, err
 	}
-	return o.event(typ, id, subject(d.Container, d.K8s, d.Host), a.time, data)
+	return o.event(typ, id, subject(d.Container, d.K8s, d.Host), a.time, data, cutTetragon(d.Process, &event))
 }
 
 // about is what stands beside the event in its line.

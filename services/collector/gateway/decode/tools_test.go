@@ -200,7 +200,14 @@ func fuzz(f *testing.F, decode func([]byte, Options) ([]schemas.Event, error)) {
 	for _, text := range []string{alert, exit, exec, "[" + alert + "]", "[]", "", "null", "[null]"} {
 		f.Add([]byte(text))
 	}
+	for _, text := range padded(2000) {
+		f.Add([]byte(text))
+	}
+	small := given
+	small.MaxData = 2000 // so that much is cut
 	f.Fuzz(func(t *testing.T, text []byte) {
+		cut, err := decode(text, small)
+		check(t, cut, err)
 		events, err := decode(text, given)
 		check(t, events, err)
 		again, _ := decode(text, given)
