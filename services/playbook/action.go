@@ -29,7 +29,9 @@ func (c *check) action(w *walk, s document.Step, out *schemas.Step, scope expr.S
 		out.Target = s.Target.Value
 		lookups := scope
 		lookups.Lookups = true // and not in the texts of with
-		c.inStep(*s.Target, expr.Any, lookups)
+		if p := c.inStep(*s.Target, expr.Any, lookups); p != nil {
+			c.target(w, *s.Target, p, spec)
+		}
 	}
 	if s.With != nil {
 		out.With = json.RawMessage(s.With.JSON)

@@ -26,7 +26,7 @@ type Engine struct {
 
 	*plan
 	limits limits
-	stats  map[string]*Stats
+	tallies
 
 	state
 	due   deadlines // of what is pending in the store
@@ -85,26 +85,12 @@ type work struct {
 	passed  []pass
 }
 
-// Stats counts what happened to the events of a playbook.
-type Stats struct {
-	Matched    uint64 // conditions that held
-	Errors     uint64 // conditions and fields that could not be evaluated: no match
-	Suppressed uint64 // matches left alone because a person asked for it
-	Late       uint64 // events kept out of windows, and matches from before the window of their group
-	Duplicates uint64 // events that had been delivered before
-	Unknown    uint64 // absences that could not be told from a lost source
-	Overflowed uint64 // groups forgotten so that others could be kept
-	Unrecalled uint64 // events that took part and that the log no longer has
-	Windows    int    // open now
-	LastError  string
-}
-
 // New gives an engine for a set; nil is a set without playbooks.
 func New(set *playbook.Set) *Engine {
 	if set == nil {
 		set = &playbook.Set{}
 	}
-	e := &Engine{limits: limits{groups: maxGroups, windows: maxWindows, prune: fewEntries}, stats: map[string]*Stats{}}
+	e := &Engine{limits: limits{groups: maxGroups, windows: maxWindows, prune: fewEntries}, tallies: newTallies()}
 	e.forget(set)
 	e.work.failed = func(rule int, err error) {
 		e.leaf[rule].book.stats.fail(err)
@@ -159,34 +145,6 @@ func (e *Engine) Waiting() bool { return e.store.Pending() > 0 || e.reports.wait
 
 // Windows is how many windows are open.
 func (e *Engine) Windows() int { return e.store.Len() }
-
-// Stats gives a copy of the counts, by playbook.
-func (e *Engine) Stats() map[string]Stats {
-	out := make(map[string]Stats, len(e.stats))
-	for name, s := range e.stats {
-		out[name] = *s
-	}
-	for _, n := range e.nodes {
-		s := out[n.book.Name]
-		s.Windows += e.store.Count(n.index)
-		out[n.book.Name] = s
-	}
-	return out
-}
-
-func (e *Engine) statsOf(playbook string) *Stats {
-	s := e.stats[playbook]
-	if s == nil {
-		s = &Stats{}
-		e.stats[playbook] = s
-	}
-	return s
-}
-
-func (s *Stats) fail(err error) {
-	s.Errors++
-	s.LastError = err.Error()
-}
 
 // Apply takes the next event of the log and gives what it decides: first what
 // the event itself brings about, the most severe playbook first and then by

@@ -59,7 +59,7 @@ type book struct {
 	*playbook.Playbook
 	order int // by name
 	root  *node
-	stats *Stats
+	stats *tally
 	once  *groups
 }
 
@@ -84,6 +84,9 @@ func (n *node) reach() int64 {
 }
 
 func (e *Engine) compile(set *playbook.Set) *plan {
+	if e.plan != nil {
+		e.settle() // by the set that was in force
+	}
 	p := &plan{set: set}
 	byName := slices.Clone(set.Playbooks)
 	slices.SortStableFunc(byName, func(a, b *playbook.Playbook) int { return strings.Compare(a.Name, b.Name) })

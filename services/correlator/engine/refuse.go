@@ -15,7 +15,10 @@ const maxQuoted = 200
 // refuse tells of an event that playbooks wait for and that nobody can read
 // in one way alone.
 func (e *Engine) refuse(ev *schemas.Event, rules []int, why error) {
-	e.failRules(rules, why)
+	e.failType(ev.Type, why)
+	if e.Observe != nil {
+		e.eachBook(rules, func(rule int) { e.observeLeaf(rule, Failed, why) })
+	}
 	from := ev.Writer
 	if from == "" {
 		from = ev.Source

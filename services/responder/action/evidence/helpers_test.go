@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -206,11 +207,32 @@ func count(t *testing.T, r *lab.Running) string {
 	return strings.TrimSpace(string(b))
 }
 
+// standing tells where the container's first process stands, for a failure
+// that is too rare to be looked at live.
+func standing(r *lab.Running) string {
+	var out []string
+	for _, name := range []string{"status", "wchan", "cgroup"} {
+		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(r.PID)), name))
+		out = append(out, fmt.Sprintf("%s (%v): %s", name, err, b))
+	}
+	frozen, err := filepath.Glob("/sys/fs/cgroup/freezer/*/" + r.ID + "*/freezer.state")
+	for _, name := range frozen {
+		b, readErr := os.ReadFile(name)
+		out = append(out, fmt.Sprintf("%s (%v, %v): %s", name, err, readErr, b))
+	}
+	return strings.Join(out, "\n")
+}
+
 // runsOn wants a container that runs, with nothing of ours left on it.
 func runsOn(t *testing.T, c *Capture, r *lab.Running) {
 	t.Helper()
 	status(t, r, "running")
 	first := count(t, r)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(standing(r))
+		}
+	})
 	eventually(t, r.ID+" runs", func() bool { now := count(t, r); return now != "" && now != first })
 	unmarked(t, c, r)
 	for _, g := range cgroups(t, c, r) {
