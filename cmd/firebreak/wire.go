@@ -162,7 +162,7 @@ func (w *wiring) runCore(ctx context.Context, client *bus.Client, lib *library, 
 		return err
 	}
 	con := conductor.New(conductor.Config{
-		Bus: client, Specs: action.Specs(), Protected: decide.Protected{Containers: own}, Cluster: w.cfg.ClusterName, Lease: revision, Log: w.log.With("part", "conductor"),
+		Bus: client, Items: client, Specs: action.Specs(), Protected: decide.Protected{Containers: own}, Cluster: w.cfg.ClusterName, Lease: revision, Log: w.log.With("part", "conductor"),
 	})
 	set := lib.current()
 	con.Warm(set)

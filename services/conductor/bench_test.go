@@ -14,7 +14,7 @@ import (
 func BenchmarkOpenedToRequested(b *testing.B) {
 	bus := bustest.New()
 	core := bus.Client("core", "")
-	c := New(Config{Bus: quiet{core}, Specs: specs(), Cluster: "local"})
+	c := New(Config{Bus: quiet{core}, Items: core, Specs: specs(), Cluster: "local"})
 	c.live, c.hold = true, &schemas.Hold{}
 	o := opened([]string{"c1"}, pause, fence, tell)
 	var list []schemas.Record

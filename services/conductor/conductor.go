@@ -34,12 +34,17 @@ type Bus interface {
 	GetState(ctx context.Context, key string) ([]byte, uint64, error)
 	PutState(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	DeleteState(ctx context.Context, key string) error
+}
+
+// Items is where the inventory comes from.
+type Items interface {
 	FollowItems(ctx context.Context, kind string, handle func(it schemas.Item, deleted bool) error, live func() error) error
 }
 
 // Config of a conductor.
 type Config struct {
 	Bus       Bus
+	Items     Items
 	Specs     []schemas.Spec   // the actions there are
 	Protected decide.Protected // what is never touched, beside our own
 	Cluster   string           // names the source of its events
@@ -174,7 +179,7 @@ func (c *Conductor) followHold(ctx context.Context) error {
 // followItems keeps the inventory of a kind. What went while the bus was away
 // is told when it is followed anew, as far as the bus remembers.
 func (c *Conductor) followItems(ctx context.Context, kind string) error {
-	return c.cfg.Bus.FollowItems(ctx, kind,
+	return c.cfg.Items.FollowItems(ctx, kind,
 		func(it schemas.Item, deleted bool) error {
 			c.mu.Lock()
 			defer c.mu.Unlock()

@@ -143,7 +143,7 @@ func (r *rig) respond(ctx context.Context, c *bustest.Client, rec schemas.Record
 // conductor starts one; the returned function stops it.
 func (r *rig) conductor(bus Bus) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
-	c := New(Config{Bus: bus, Specs: specs(), Protected: decide.Protected{Containers: []string{"ours"}}, Cluster: "local", Tick: 5 * time.Millisecond, Now: r.now.Now})
+	c := New(Config{Bus: bus, Items: r.core, Specs: specs(), Protected: decide.Protected{Containers: []string{"ours"}}, Cluster: "local", Tick: 5 * time.Millisecond, Now: r.now.Now})
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
 	var once sync.Once
