@@ -93,12 +93,14 @@ type OverflowEvent struct {
 	Incident string `json:"incident,omitempty" jsonschema:"description=The open incident of the last group forgotten"`
 }
 
-// UnknownEvent is the data of system.match.unknown: what a playbook expected
-// did not come, but its source was not alive throughout.
+// UnknownEvent is the data of system.match.unknown: it cannot be told whether
+// what a playbook expected failed to come, because its source was not alive
+// throughout, or because what it was expected with came too late.
 type UnknownEvent struct {
 	Playbook string `json:"playbook"`
-	Signal   string `json:"signal" jsonschema:"description=The signal that was expected"`
+	Signal   string `json:"signal" jsonschema:"description=The signal that was expected or that may have broken a sequence off"`
 	Group    string `json:"group"`
-	After    string `json:"after" jsonschema:"description=Id of the event after which it was expected"`
+	After    string `json:"after" jsonschema:"description=Id of the event after which it was expected; of a sequence that of its last event"`
 	Reason   string `json:"reason"`
+	Count    uint64 `json:"count,omitempty" jsonschema:"description=How many it stands for: those beyond 32 in a minute are told together and group and after are then those of the last"`
 }

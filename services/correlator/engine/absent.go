@@ -26,12 +26,13 @@ func (e *Engine) absent(a arrival) {
 // after begins to wait, unless what is expected is there: it may have come before.
 func (e *Engine) after(a arrival) {
 	end := a.hit.at + int64(a.node.Within)
-	if id := e.latest(e.laneOf(a.slot, expectLane), end); id != 0 && e.store.Entry(id).At >= a.hit.at {
+	came, torn := e.before(e.laneOf(a.slot, expectLane), end)
+	if came >= a.hit.at {
 		e.observe(Met, a.node, a.group, a.hit, 0, 0, "what is expected has come")
 		return
 	}
-	if e.forgotten(a, end) {
-		e.unknown(a, "it came so late that what was expected may be forgotten")
+	if torn || e.forgotten(a, end) {
+		e.notCome(a, "it came so late that what was expected may be forgotten")
 		return
 	}
 	entry := entryOf(a.hit)
@@ -42,8 +43,8 @@ func (e *Engine) after(a arrival) {
 		e.duplicate(a)
 		return
 	}
-	e.store.SetNote(id, a.node.note(a.operand, a.hit))
-	e.due.add(e, deadline{at: end, node: a.node.index, slot: a.id, entry: id, key: a.slot.Key, hash: a.hit.hash})
+	e.store.SetNote(a.slot, id, a.node.note(a.operand, a.hit))
+	e.due.add(e, deadline{at: end, slot: a.id, entry: id})
 	e.observe(Waits, a.node, a.group, a.hit, 0, 0, "for what is expected")
 	e.limit(a.node, a.slot, lane)
 }
@@ -81,7 +82,7 @@ func (e *Engine) expected(a arrival) {
 func (e *Engine) decideAbsent(a arrival, until int64) {
 	n := a.node
 	if why := e.deaf(n, a.hit, until); why != "" {
-		e.unknown(a, why)
+		e.notCome(a, why)
 		return
 	}
 	h := a.hit
@@ -89,14 +90,20 @@ func (e *Engine) decideAbsent(a arrival, until int64) {
 	e.stands(a, h)
 }
 
-func (e *Engine) unknown(a arrival, why string) {
+// notCome tells that nobody knows whether what was expected came.
+func (e *Engine) notCome(a arrival, why string) {
+	n := a.node
+	e.unknown(a, n.book.Signals[n.Of[expectLane]].Name, fmt.Sprintf("nothing came within %s, but %s", n.Within, why))
+}
+
+// unknown tells that nobody knows whether a signal failed to come.
+func (e *Engine) unknown(a arrival, signal, why string) {
 	n := a.node
 	n.book.stats.Unknown++
 	e.observe(NotKnown, n, a.group, a.hit, 0, 0, why)
-	e.out = append(e.out, Unknown{schemas.UnknownEvent{
-		Playbook: n.book.Name, Signal: n.book.Signals[n.Of[expectLane]].Name, Group: a.group, After: a.hit.ref.id,
-		Reason: fmt.Sprintf("nothing came within %s, but %s", n.Within, why),
-	}})
+	e.reports.notKnown(e, &schemas.UnknownEvent{
+		Playbook: n.book.Name, Signal: signal, Group: a.group, After: a.hit.ref.id, Reason: why,
+	})
 }
 
 // forgotten says that the watermark had passed an event of `after` before it

@@ -33,6 +33,7 @@ type Engine struct {
 	fresh notes     // of what the store has noted
 
 	now  event // the event that is being applied
+	at   *book // whose matches are being worked on
 	work work
 	out  []Decision
 }
@@ -51,15 +52,21 @@ type state struct {
 
 // limits bound the memory.
 type limits struct {
-	groups  int   // of `once`, of one playbook
-	windows int   // of one match
-	prune   int32 // entries from which on a window is looked through for what it needs no more; 0: each time
+	groups  int         // of `once`, of one playbook
+	windows int         // of one match
+	due     int         // deadlines that one record decides
+	held    window.Held // in the windows of all matches
+	prune   int32       // entries from which on a window is looked through for what it needs no more; 0: each time
 }
 
 const (
 	maxGroups  = 1 << 17
 	maxWindows = 1_000_000
 	fewEntries = 8
+	// maxEntries and maxNoted bound what the windows of all matches hold:
+	// whoever writes events chooses how many matches they are for.
+	maxEntries = 16_000_000
+	maxNoted   = 256 << 20
 	// entriesPerLane bounds the events that one window holds of one operand or
 	// value. Those that are dropped are the oldest; they would matter only to
 	// an event that comes out of order among so many.
@@ -90,7 +97,9 @@ func New(set *playbook.Set) *Engine {
 	if set == nil {
 		set = &playbook.Set{}
 	}
-	e := &Engine{limits: limits{groups: maxGroups, windows: maxWindows, prune: fewEntries}, tallies: newTallies()}
+	e := &Engine{tallies: newTallies(), limits: limits{
+		groups: maxGroups, windows: maxWindows, due: maxDue, held: window.Held{Entries: maxEntries, Noted: maxNoted}, prune: fewEntries,
+	}}
 	e.forget(set)
 	e.work.failed = func(rule int, err error) {
 		e.leaf[rule].book.stats.fail(err)
@@ -112,7 +121,7 @@ func (e *Engine) forget(set *playbook.Set) {
 		books: map[string]*groups{}, incidents: map[string]*group{},
 		clock: newClock(), done: earliest, swept: earliest,
 	}
-	e.due, e.fresh = deadlines{}, notes{}
+	e.due, e.fresh = deadlines{}, nil
 	e.plan = e.compile(set)
 	e.store = window.New(len(e.nodes))
 }
@@ -150,7 +159,7 @@ func (e *Engine) Windows() int { return e.store.Len() }
 // the event itself brings about, the most severe playbook first and then by
 // name, then what the passing of time does.
 func (e *Engine) Apply(ev schemas.Event) []Decision {
-	e.out = nil
+	e.out, e.at = nil, nil
 	rules := e.types[ev.Type]
 	if len(rules) > 0 {
 		if err := intake.Event(ev); err != nil {
@@ -166,10 +175,19 @@ func (e *Engine) Apply(ev schemas.Event) []Decision {
 	if len(rules) > 0 && !told {
 		e.match(&ev)
 	}
-	e.work.data = nil // what is due is not decided by what this event says
+	e.at, e.work.data = nil, nil // what is due is not decided by what this event says
 	e.pass()
-	e.now.Data = nil
+	e.now.Data, e.at = nil, nil
 	return e.out
+}
+
+// WorkingOn names the playbook whose matches were being worked on when Apply
+// did not return; "" when it was none's.
+func (e *Engine) WorkingOn() string {
+	if e.at == nil {
+		return ""
+	}
+	return e.at.Name
 }
 
 // hear lets an event move the time, and its source's where it speaks for that.
@@ -199,6 +217,7 @@ func (e *Engine) pass() {
 	e.decideDue()
 	e.fresh.forget(e)
 	e.sweep()
+	e.fit()
 	e.reports.flush(e)
 }
 

@@ -30,7 +30,7 @@ func condition(t fataler, text string) *expr.Program {
 func miner(t fataler, name, program string, once time.Duration, by ...string) *playbook.Playbook {
 	p := &playbook.Playbook{
 		Name: name, Severity: "high", Arena: "runtime", Once: once,
-		Signals: []playbook.Signal{{Name: "start", Type: schemas.ProcessStarted, When: condition(t, fmt.Sprintf("process.executable.name == %q", program))}},
+		Signals: []playbook.Signal{{Name: "start", Type: schemas.ProcessStarted, Types: []string{schemas.ProcessStarted}, When: condition(t, fmt.Sprintf("process.executable.name == %q", program))}},
 		Guard:   schemas.Guard{Mode: "enforce"},
 		Steps:   []schemas.Step{{ID: "pause", Do: "container.pause"}},
 	}

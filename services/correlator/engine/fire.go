@@ -147,7 +147,7 @@ func (e *Engine) signals(f fire) (map[string]schemas.Signal, []Recall) {
 func entityOf(data map[string]any) uint64 {
 	container, _ := lookUp(data, containerID)
 	pod, _ := lookUp(data, podUID)
-	c, _ := container.(string)
-	p, _ := pod.(string)
+	c, _ := kept(container).(string)
+	p, _ := kept(pod).(string)
 	return identity("", c, p)
 }

@@ -271,7 +271,7 @@ func (a *arrival) readField() error {
 		}
 		return nil
 	}
-	words, err := text(v)
+	words, err := text(kept(v))
 	if err != nil {
 		return err
 	}

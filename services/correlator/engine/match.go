@@ -77,6 +77,7 @@ func (e *Engine) matched() {
 	rules := e.work.rules
 	for i, rule := range rules {
 		l := &e.leaf[rule]
+		e.at = l.book
 		l.book.stats.Matched++
 		for _, u := range l.uses {
 			e.arrive(u, h)
@@ -184,6 +185,39 @@ func identity(writer, source, id string) uint64 {
 // and whoever writes an event chooses it.
 const maxGroup = 1024
 
+// maxValue bounds a value that is kept of an event: those of `by`, and what is
+// noted of it for later.
+const maxValue = 1024
+
+// kept gives a value that is long as its beginning and its hash. What is short
+// is as it was, so that it does not matter how often a value was kept.
+func kept(v any) any {
+	whole, is := v.(string)
+	switch v.(type) {
+	case string, nil, float64, bool:
+		if len(whole) <= maxValue {
+			return v
+		}
+	default:
+		var err error
+		if whole, err = jsonText(v); err != nil || len(whole) <= maxValue {
+			return v
+		}
+	}
+	if !is {
+		return cutShort(whole, sha256.Sum256([]byte("json\n"+whole))) // not the same as its text
+	}
+	return cutShort(whole, sha256.Sum256([]byte(whole)))
+}
+
+func cutShort(s string, sum [sha256.Size]byte) string {
+	cut := maxValue / 2
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…#" + hex.EncodeToString(sum[:])
+}
+
 // groupText gives the group's key as text. A field that is absent is an error:
 // an event that cannot be told apart belongs to no group. A long one ends with
 // its hash, so that no two are written alike.
@@ -192,12 +226,7 @@ func groupText(by [][]string, data map[string]any) (string, error) {
 	if len(group) <= maxGroup {
 		return group, err
 	}
-	sum := sha256.Sum256([]byte(group))
-	cut := maxGroup / 2
-	for !utf8.RuneStart(group[cut]) {
-		cut--
-	}
-	return group[:cut] + "…#" + hex.EncodeToString(sum[:]), err
+	return cutShort(group, sha256.Sum256([]byte(group))), err
 }
 
 func wholeGroup(by [][]string, data map[string]any) (string, error) {
@@ -226,7 +255,7 @@ func lookFor(data map[string]any, path []string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("by: field %s: %w", strings.Join(path, "."), expr.ErrAbsent)
 	}
-	return v, nil
+	return kept(v), nil
 }
 
 // keyOf names the group's values by every path that an operand has for them.
@@ -242,7 +271,7 @@ func (n *node) keyOf(operand int, data map[string]any) map[string]any {
 		}
 		for _, of := range n.By {
 			if i < len(of) {
-				key[strings.Join(of[i], ".")] = v
+				key[strings.Join(of[i], ".")] = kept(v)
 			}
 		}
 	}

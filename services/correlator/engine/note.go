@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"cmp"
+	"container/heap"
 	"encoding/binary"
 	"encoding/json"
 	"slices"
@@ -14,54 +14,119 @@ import (
 // what is read of it further up is noted beside its entry. An event that
 // nothing waits for, or that the watermark has passed, needs no note.
 
-// note writes down an operand's event for when it completes the match later.
+// How a value is noted: absent, as text of a length, or as JSON.
+const (
+	noValue = iota
+	jsonValue
+	textValue // and above it the length
+)
+
+// note writes down an operand's event for when it completes the match later. A
+// million of them may be open: types are written by their number, the time as
+// what differs from the entry's.
 func (n *node) note(operand int, h hit) string {
-	fields := n.noted(operand)
-	values := make([]any, len(fields))
-	for i, path := range fields {
-		if v, ok := lookUp(h.data, path); ok {
-			values[i] = v
-		}
+	types := n.typesOf(operand)
+	known := slices.Index(types, h.ref.typ)
+	b := make([]byte, 0, 64+len(h.ref.source)+len(h.ref.id))
+	b = appendText(appendText(b, h.ref.source), h.ref.id)
+	b = binary.AppendUvarint(b, uint64(known+1)) //nolint:gosec // not less than 0
+	if known < 0 {
+		b = appendText(b, h.ref.typ)
 	}
-	raw, err := json.Marshal(values)
-	if err != nil {
-		raw = []byte("[]") // data that was decoded from JSON always is JSON
+	b = binary.AppendVarint(b, h.ref.time-h.at)
+	for _, path := range n.noted[operand] {
+		v, _ := lookUp(h.data, path)
+		b = appendValue(b, kept(v))
 	}
-	b := make([]byte, 0, len(h.ref.source)+len(h.ref.id)+len(h.ref.typ)+len(raw)+16)
-	for _, s := range []string{h.ref.source, h.ref.id, h.ref.typ} {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	b = binary.AppendVarint(b, h.ref.time)
-	return string(append(b, raw...))
+	return string(b)
 }
 
-// noted are the fields that are read of an operand's event later on.
-func (n *node) noted(operand int) [][]string {
-	if !n.deferred() {
-		return n.up
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, noValue)
+	case string:
+		return append(binary.AppendUvarint(b, textValue+uint64(len(v))), v...)
 	}
-	fields := append(slices.Clone(n.up), n.by(operand)...)
-	return append(fields, hostName)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return append(b, noValue) // data that was decoded from JSON always is JSON
+	}
+	return appendText(append(b, jsonValue), string(raw))
+}
+
+// typesOf are the types that the completing event of an operand may have.
+func (n *node) typesOf(operand int) []string {
+	of := n.Until
+	if operand < len(n.Of) {
+		of = n.Of[operand]
+	}
+	return n.book.Signals[of].Types
+}
+
+// fieldsNoted gives the fields that are read of an operand's event later on.
+func (n *node) fieldsNoted(operand int) (out [][]string) {
+	fields := n.up
+	if n.deferred() {
+		fields = append(append(slices.Clone(fields), n.by(operand)...), hostName)
+	}
+	for _, path := range fields {
+		if !slices.ContainsFunc(out, func(o []string) bool { return slices.Equal(o, path) }) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// scroll reads what was noted.
+type scroll struct{ b []byte }
+
+func (s *scroll) uint() uint64 {
+	v, used := binary.Uvarint(s.b)
+	s.b = s.b[max(used, 0):]
+	return v
+}
+
+func (s *scroll) text(n uint64) string {
+	n = min(n, uint64(len(s.b)))
+	out := string(s.b[:n])
+	s.b = s.b[n:]
+	return out
+}
+
+func (s *scroll) value() (v any) {
+	switch n := s.uint(); n {
+	case noValue:
+	case jsonValue:
+		if json.Unmarshal([]byte(s.text(s.uint())), &v) != nil {
+			return nil // the engine wrote it, and a snapshot is checked as a whole
+		}
+	default:
+		return s.text(n - textValue)
+	}
+	return v
 }
 
 // read takes from a note what it says of the event.
 func (n *node) read(operand int, note string, h *hit) {
-	b := []byte(note)
-	for _, into := range []*string{&h.ref.source, &h.ref.id, &h.ref.typ} {
-		size, used := binary.Uvarint(b)
-		*into = string(b[used : used+int(size)]) //nolint:gosec // the engine wrote it, and a snapshot is checked as a whole
-		b = b[used+int(size):]                   //nolint:gosec // as above
+	s := scroll{[]byte(note)}
+	h.ref.source, h.ref.id = s.text(s.uint()), s.text(s.uint())
+	if known, types := s.uint(), n.typesOf(operand); known == 0 {
+		h.ref.typ = s.text(s.uint())
+	} else if known <= uint64(len(types)) {
+		h.ref.typ = types[known-1]
 	}
-	at, used := binary.Varint(b)
-	h.ref.time = at
-	var values []any
-	if json.Unmarshal(b[used:], &values) != nil {
-		return
-	}
+	later, used := binary.Varint(s.b)
+	h.ref.time = h.at + later
+	s.b = s.b[max(used, 0):]
 	h.data = map[string]any{}
-	for i, path := range n.noted(operand) {
-		if i < len(values) && values[i] != nil {
-			put(h.data, path, values[i])
+	for _, path := range n.noted[operand] {
+		if v := s.value(); v != nil {
+			put(h.data, path, v)
 		}
 	}
 }
@@ -102,15 +167,14 @@ func (e *Engine) remember(a arrival, id int32) {
 	if a.node.root() || a.hit.at < e.done {
 		return
 	}
-	e.store.SetNote(id, a.node.note(a.operand, a.hit))
-	e.fresh.add(noted{at: a.hit.at, hash: a.hit.hash, entry: id})
+	e.store.SetNote(a.slot, id, a.node.note(a.operand, a.hit))
+	heap.Push(&e.fresh, noted{at: a.hit.at, hash: a.hit.hash, entry: id})
 }
 
-// notes are those that last until the watermark passes them, in the order of arrival.
-type notes struct {
-	list []noted
-	from int
-}
+// notes are those that last until the watermark passes them, by their time:
+// what is kept must not depend on the order in which they came, which a restart
+// forgets.
+type notes []noted
 
 type noted struct {
 	at    int64
@@ -118,34 +182,38 @@ type noted struct {
 	entry int32
 }
 
-func (q *notes) add(n noted) { q.list = append(q.list, n) }
+func (q notes) Len() int           { return len(q) }
+func (q notes) Less(i, j int) bool { return q[i].at < q[j].at }
+func (q notes) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+
+// Push and Pop are for container/heap.
+func (q *notes) Push(x any) { *q = pushed(*q, x) }
+
+// Pop takes the last one away.
+func (q *notes) Pop() any { return popped((*[]noted)(q)) }
 
 // forget drops the notes that the watermark has passed.
 func (q *notes) forget(e *Engine) {
-	for q.from < len(q.list) && q.list[q.from].at < e.done {
-		n := q.list[q.from]
-		q.from++
+	for len(*q) > 0 && (*q)[0].at < e.done {
+		n := (*q)[0]
+		heap.Pop(q)
 		entry := e.store.Entry(n.entry)
 		if entry.Hash == n.hash && entry.At == n.at && !entry.Has(window.Pending) {
 			e.store.ClearNote(n.entry)
 		}
 	}
-	if q.from > len(q.list)/2 {
-		q.list = append(q.list[:0], q.list[q.from:]...)
-		q.from = 0
-	}
 }
 
 // rebuild finds the notes again that the windows hold.
 func (q *notes) rebuild(e *Engine) {
-	*q = notes{}
+	*q = nil
 	e.eachEntry(func(id int32) {
 		entry := e.store.Entry(id)
 		if e.store.Note(id) != "" && !entry.Has(window.Pending) {
-			q.add(noted{at: entry.At, hash: entry.Hash, entry: id})
+			*q = append(*q, noted{at: entry.At, hash: entry.Hash, entry: id})
 		}
 	})
-	slices.SortFunc(q.list, func(a, b noted) int { return cmp.Compare(a.at, b.at) })
+	heap.Init(q)
 }
 
 // eachEntry visits all entries of windows whose match is an operand itself.

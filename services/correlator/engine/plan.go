@@ -17,7 +17,8 @@ import (
 // matches those signals are operands of.
 type plan struct {
 	set   *playbook.Set
-	nodes []*node // all matches, by playbook, the nested ones before those that use them
+	nodes []*node         // all matches, by playbook, the nested ones before those that use them
+	known map[string]bool // playbooks by name
 	leaves
 }
 
@@ -45,13 +46,14 @@ type use struct {
 type node struct {
 	*playbook.Match
 	book   *book
-	index  int32      // in plan.nodes
-	name   string     // the signal's; "" of the playbook's own match
-	print  window.Key // the playbook's name and match, and which of its matches this is
-	uses   []use      // where it is an operand
-	up     [][]string // fields of its completing event that are read further up
-	expect []string   // of absent: types of event that its absence is told by
-	limit  int        // entries that a lane of it keeps
+	index  int32        // in plan.nodes
+	name   string       // the signal's; "" of the playbook's own match
+	print  window.Key   // the playbook's name and match, and which of its matches this is
+	uses   []use        // where it is an operand
+	up     [][]string   // fields of its completing event that are read further up
+	noted  [][][]string // by operand: fields of its event that are read later on
+	expect []string     // of absent: types of event that its absence is told by
+	limit  int          // entries that a lane of it keeps
 }
 
 // book is a playbook with what is remembered of it.
@@ -87,12 +89,13 @@ func (e *Engine) compile(set *playbook.Set) *plan {
 	if e.plan != nil {
 		e.settle() // by the set that was in force
 	}
-	p := &plan{set: set}
+	p := &plan{set: set, known: make(map[string]bool, len(set.Playbooks))}
 	byName := slices.Clone(set.Playbooks)
 	slices.SortStableFunc(byName, func(a, b *playbook.Playbook) int { return strings.Compare(a.Name, b.Name) })
 	var books []*book
 	uses := map[*book]map[int][]use{}
 	for i, pb := range byName {
+		p.known[pb.Name] = true
 		b := &book{Playbook: pb, order: i, stats: e.statsOf(pb.Name), once: e.groupsOf(pb.Name)}
 		books = append(books, b)
 		uses[b] = p.addMatches(b)
@@ -146,6 +149,9 @@ func (p *plan) addMatches(b *book) map[int][]use {
 	}
 	for _, n := range slices.Backward(nodes) {
 		n.up = n.fieldsAbove()
+		for operand := range operands(n.Match) {
+			n.noted = append(n.noted, n.fieldsNoted(operand))
+		}
 		if n.Op == playbook.OpAbsent {
 			n.expect = leafTypes(b.Playbook, n.Of[1], nil)
 		}

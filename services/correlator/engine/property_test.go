@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"firebreak/schemas"
+	"firebreak/services/correlator/engine/window"
 	"firebreak/services/playbook"
 )
 
@@ -246,9 +247,13 @@ func TestASplitAnywhereDecidesTheSame(t *testing.T) {
 		s := set("d", drawPlaybook(t, "p", ops...), drawPlaybook(t, "q", ops...))
 		log := drawWhole(t)
 		cut := rapid.IntRange(0, len(log)).Draw(t, "cut")
+		bounds := limits{
+			windows: 2, groups: 2, prune: fewEntries, due: rapid.IntRange(1, 3).Draw(t, "due"),
+			held: window.Held{Entries: rapid.IntRange(1, 12).Draw(t, "entries"), Noted: rapid.IntRange(50, 500).Draw(t, "noted")},
+		}
 		fresh := func() *Engine {
 			e := New(s)
-			e.limits.windows, e.limits.groups = 2, 2
+			e.limits = bounds
 			return e
 		}
 		whole := fresh()

@@ -11,6 +11,11 @@ import (
 // happens in between is counted.
 const reportEvery = int64(time.Minute)
 
+// eachUnknown is how many unknown absences of one signal are told each by
+// itself in that time: one source that falls silent may make a hundred
+// thousand of them.
+const eachUnknown = 32
+
 // maxReports bounds the sources that are told apart: who sends what is refused
 // chooses their names. Those beyond are counted together.
 const maxReports = 1024
@@ -20,21 +25,31 @@ const otherSources = "(others)"
 // reports holds back what would be said too often.
 type reports struct{ list []report }
 
-// report is one kind of thing that is said: what was forgotten of a match, or
-// refused from a source.
+// report is one kind of thing that is said: what was forgotten of a match,
+// refused from a source, or not known of a signal.
 type report struct {
 	said    bool
-	last    int64 // when it was said last, by the log's time
+	last    int64 // when it was said last, by the log's time; of unknown the first of several
+	each    int   // how many were told each by itself since then
 	count   uint64
 	over    *schemas.OverflowEvent
 	refused *schemas.RefusedEvent
+	unknown *schemas.UnknownEvent
 }
 
 func (r *report) same(o *report) bool {
 	if r.over != nil && o.over != nil {
 		return r.over.Playbook == o.over.Playbook && r.over.Signal == o.over.Signal
 	}
+	if r.unknown != nil && o.unknown != nil {
+		return r.unknown.Playbook == o.unknown.Playbook && r.unknown.Signal == o.unknown.Signal
+	}
 	return r.refused != nil && o.refused != nil && r.refused.Source == o.refused.Source
+}
+
+// quiet says that it was said just now.
+func (r *report) quiet(e *Engine) bool {
+	return r.said && e.clock.log >= r.last && e.clock.log-r.last < reportEvery
 }
 
 // waiting says that something counted is not said yet.
@@ -68,6 +83,29 @@ func (q *reports) refusal(e *Engine, source string, describe func(source string)
 	q.add(e, report{count: 1, refused: describe(source)})
 }
 
+// notKnown tells of an unknown absence, or counts it when there were many.
+func (q *reports) notKnown(e *Engine, u *schemas.UnknownEvent) {
+	i := q.find(report{unknown: u})
+	if i < 0 {
+		q.list = append(q.list, report{unknown: u})
+		i = len(q.list) - 1
+	}
+	r := &q.list[i]
+	if !r.quiet(e) {
+		q.say(e, r) // what was counted before
+		r.said, r.last, r.each = true, e.clock.log, 0
+	}
+	r.unknown = u
+	if r.each >= eachUnknown {
+		r.count++
+		return
+	}
+	r.each++
+	d := *u
+	d.Count = 1
+	e.out = append(e.out, Unknown{d})
+}
+
 func (q *reports) find(r report) int {
 	return slices.IndexFunc(q.list, func(o report) bool { return o.same(&r) })
 }
@@ -87,19 +125,24 @@ func (q *reports) add(e *Engine, r report) {
 }
 
 func (q *reports) say(e *Engine, r *report) {
-	if r.count == 0 || r.said && e.clock.log >= r.last && e.clock.log-r.last < reportEvery {
+	if r.count == 0 || r.quiet(e) {
 		return
 	}
-	if r.over != nil {
+	switch {
+	case r.over != nil:
 		d := *r.over
 		d.Count = r.count
 		e.out = append(e.out, Overflowed{d})
-	} else {
+	case r.unknown != nil:
+		d := *r.unknown
+		d.Count = r.count
+		e.out = append(e.out, Unknown{d})
+	default:
 		d := *r.refused
 		d.Count = r.count
 		e.out = append(e.out, Refused{d})
 	}
-	r.count, r.said, r.last = 0, true, e.clock.log
+	r.count, r.each, r.said, r.last = 0, 0, true, e.clock.log
 }
 
 // flush says what has been held back long enough, and forgets what is old.

@@ -28,8 +28,8 @@ func (e *Engine) sequence(a arrival) {
 		e.duplicate(a)
 		return
 	case a.operand == last:
-		e.store.SetNote(id, n.note(a.operand, a.hit))
-		e.due.add(e, deadline{at: a.hit.at, node: n.index, slot: a.id, entry: id, key: a.slot.Key, hash: a.hit.hash})
+		e.store.SetNote(a.slot, id, n.note(a.operand, a.hit))
+		e.due.add(e, deadline{at: a.hit.at, slot: a.id, entry: id})
 		e.observe(Waits, n, a.group, a.hit, 0, 0, "until the watermark has passed it")
 	case a.operand < last:
 		e.observeChain(a)
@@ -118,7 +118,8 @@ func (e *Engine) sequenceStands(a arrival, last int) (stand []int32) {
 }
 
 // decideSequence decides a sequence with until at an event of its last signal.
-func (e *Engine) decideSequence(a arrival) {
+// Where that came late, what broke it off may be forgotten.
+func (e *Engine) decideSequence(a arrival, late bool) {
 	n := a.node
 	chain := e.chain(n, a.slot, a.hit.at)
 	if len(chain) < len(n.Of)-1 {
@@ -128,12 +129,32 @@ func (e *Engine) decideSequence(a arrival) {
 	if len(chain) > 0 {
 		first = e.store.Entry(chain[len(chain)-1]).At
 	}
-	breaks := e.latest(e.laneOf(a.slot, len(n.Of)), a.hit.at)
-	if breaks != 0 && e.store.Entry(breaks).At > first {
+	switch breaks, torn := e.before(e.laneOf(a.slot, len(n.Of)), a.hit.at); {
+	case breaks > first:
 		e.observe(Broken, n, a.group, a.hit, 0, 0, "until came in between")
-		return
+	case torn || late && first < e.done-int64(n.Within):
+		until := n.book.Signals[n.Until].Name
+		e.unknown(a, until, "the sequence came so late that a "+until+" in between may be forgotten")
+	default:
+		e.stands(a, a.hit)
 	}
-	e.stands(a, a.hit)
+}
+
+// before gives the time of a lane's latest entry that is not later than a time,
+// and says whether a later one of those may be forgotten: of what is settled a
+// lane may hold the latest alone.
+func (e *Engine) before(lane int32, at int64) (is int64, torn bool) {
+	if lane == 0 {
+		return earliest, false
+	}
+	for id := e.store.Lane(lane).Head; id != 0; id = e.store.Entry(id).Older {
+		entry := e.store.Entry(id)
+		if entry.At <= at {
+			return entry.At, torn
+		}
+		torn = entry.Has(window.Torn)
+	}
+	return earliest, torn
 }
 
 func (e *Engine) chainParts(a arrival, h hit) []part {
@@ -182,14 +203,19 @@ func (e *Engine) pruneSequence(n *node, slot *window.Slot) {
 		if lane == 0 {
 			continue
 		}
-		latest := operand == last+1 // of until, the last one that is decided counts too
+		var settled *window.Entry // of until, the last one that is decided counts too
 		e.store.Keep(slot, lane, func(entry *window.Entry) bool {
-			if entry.At >= e.done || entry.Has(window.Pending) {
+			switch {
+			case entry.At >= e.done || entry.Has(window.Pending):
 				return !entry.Has(window.Stood)
+			case operand == last:
+				return false
+			case settled == nil:
+				settled = entry
+				return true
 			}
-			keep := latest
-			latest = false
-			return keep
+			settled.Mark(window.Torn)
+			return false
 		})
 		e.limit(n, slot, lane)
 	}
@@ -206,6 +232,7 @@ func (e *Engine) limit(n *node, slot *window.Slot, lane int32) {
 		id = e.store.Entry(id).Older
 	}
 	before := e.store.Pending()
+	e.store.Entry(id).Mark(window.Torn)
 	e.store.Cut(slot, lane, id)
 	if lost := before - e.store.Pending(); lost > 0 {
 		e.reports.overflowed(e, n, n.limit, lost, "")

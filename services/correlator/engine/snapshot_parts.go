@@ -171,34 +171,52 @@ func (g *group) read(r *packed.Reader) {
 	g.n, g.arms, g.armed = int(r.Int()), int(r.Int()), r.Bool()
 }
 
+// Kinds of reports.
+const (
+	overKind = iota
+	refusedKind
+	unknownKind
+)
+
 func (q *reports) write(w *packed.Writer) {
 	w.Uint(uint64(len(q.list)))
 	for _, r := range q.list {
 		w.Bool(r.said)
 		w.Int(r.last)
+		w.Int(int64(r.each))
 		w.Uint(r.count)
-		w.Bool(r.over != nil)
-		if o := r.over; o != nil {
-			w.Text(o.Playbook)
-			w.Text(o.Signal)
-			w.Int(int64(o.Limit))
-			w.Text(o.Incident)
-			continue
+		switch {
+		case r.over != nil:
+			w.Uint(overKind)
+			writeTexts(w, r.over.Playbook, r.over.Signal, r.over.Incident)
+			w.Int(int64(r.over.Limit))
+		case r.unknown != nil:
+			w.Uint(unknownKind)
+			writeTexts(w, r.unknown.Playbook, r.unknown.Signal, r.unknown.Group, r.unknown.After, r.unknown.Reason)
+		default:
+			w.Uint(refusedKind)
+			writeTexts(w, r.refused.Source, r.refused.ID, r.refused.Type, r.refused.Reason, r.refused.Digest)
+			w.Uint(r.refused.Seq)
+			w.Int(int64(r.refused.Size))
 		}
-		for _, s := range []string{r.refused.Source, r.refused.ID, r.refused.Type, r.refused.Reason, r.refused.Digest} {
-			w.Text(s)
-		}
-		w.Uint(r.refused.Seq)
-		w.Int(int64(r.refused.Size))
+	}
+}
+
+func writeTexts(w *packed.Writer, texts ...string) {
+	for _, s := range texts {
+		w.Text(s)
 	}
 }
 
 func (q *reports) read(r *packed.Reader) {
 	for n := r.Count(); n > 0 && !r.Failed(); n-- {
-		one := report{said: r.Bool(), last: r.Int(), count: r.Uint()}
-		if r.Bool() {
-			one.over = &schemas.OverflowEvent{Playbook: r.Text(), Signal: r.Text(), Limit: int(r.Int()), Incident: r.Text()}
-		} else {
+		one := report{said: r.Bool(), last: r.Int(), each: int(r.Int()), count: r.Uint()}
+		switch r.Uint() {
+		case overKind:
+			one.over = &schemas.OverflowEvent{Playbook: r.Text(), Signal: r.Text(), Incident: r.Text(), Limit: int(r.Int())}
+		case unknownKind:
+			one.unknown = &schemas.UnknownEvent{Playbook: r.Text(), Signal: r.Text(), Group: r.Text(), After: r.Text(), Reason: r.Text()}
+		default:
 			one.refused = &schemas.RefusedEvent{Source: r.Text(), ID: r.Text(), Type: r.Text(), Reason: r.Text(), Digest: r.Text()}
 			one.refused.Seq, one.refused.Size = r.Uint(), int(r.Int())
 		}

@@ -9,10 +9,11 @@ import (
 )
 
 // Witness is a simple test of one field. It holds when the field is there and
-// not null, and the test is true of its value.
+// not null, and the test is true of its value. That of contains is true of a
+// list when one of its texts has the text in it, and of whatever is no list.
 type Witness struct {
 	Path   []string // members from the data inward
-	Op     string   // eq | in | prefix | ge | gt | le | lt | present
+	Op     string   // eq | in | prefix | ge | gt | le | lt | contains | present
 	Values []any    // string, bool or float64: several of in, none of present, one of the others
 }
 
@@ -26,6 +27,8 @@ const (
 	WitnessLe      = "le"
 	WitnessLt      = "lt"
 	WitnessPresent = "present"
+
+	WitnessContains = "contains"
 )
 
 // Witnesses gives what is necessary for the condition to be true: of each
@@ -82,6 +85,9 @@ func (p *Program) necessary() conclusion {
 func (w *inference) infer(e celast.Expr, truth bool) conclusion {
 	if w.left--; w.left < 0 {
 		return conclusion{}
+	}
+	if e.Kind() == celast.ComprehensionKind && truth {
+		return w.exists(e)
 	}
 	if e.Kind() != celast.CallKind {
 		return w.flag(e, truth)
@@ -154,6 +160,8 @@ func commonness(clause []Witness) int {
 			}
 		case WitnessPrefix:
 			sum += 4
+		case WitnessContains:
+			sum += 10
 		case WitnessPresent:
 			sum += 200
 		default:

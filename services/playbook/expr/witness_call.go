@@ -149,9 +149,12 @@ func (w *inference) in(e celast.Expr, args []celast.Expr, truth bool) conclusion
 	return w.unless(e, x, perhaps, found)
 }
 
-// key takes "name" in a.map: the key must be there.
+// key takes "name" in a.map: the key must be there; and "text" in a.list.
 func (w *inference) key(e celast.Expr, args []celast.Expr, truth bool) conclusion {
 	name, written := literalOf(args[0]).(types.String)
+	if path, ok := w.listed(args[1]); truth && written && ok {
+		return conclusion{clauses: append(w.strict(e), containing(path, long(string(name)))...)}
+	}
 	if p := w.pathOf(args[1]); truth && written && p != nil && !p.optional && p.node.kind == kindMap {
 		if path, whole := w.members(args[1]); whole {
 			return conclusion{clauses: [][]Witness{present(append(path, string(name)))}}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"slices"
 
 	"firebreak/services/playbook/expr"
@@ -10,11 +11,12 @@ import (
 type op int8
 
 const (
-	isOne      op = iota // equal to one of some values
-	isPrefixed           // a text that begins with another
-	isAbove              // a number from, or above, a limit
-	isBelow              // a number up to, or below, a limit
-	isPresent            // there at all
+	isOne        op = iota // equal to one of some values
+	isPrefixed             // a text that begins with another
+	isAbove                // a number from, or above, a limit
+	isBelow                // a number up to, or below, a limit
+	isPresent              // there at all
+	isContaining           // a list that has a text in one of its own
 )
 
 // few is how many values are compared one by one.
@@ -29,6 +31,7 @@ type test struct {
 	numbers []float64 // of a bound: the limit
 	flags   []bool
 	many    map[string]struct{} // texts, when they are more than a few
+	part    []byte              // of isContaining: the text
 }
 
 func newTest(field int32, w expr.Witness) test {
@@ -42,6 +45,8 @@ func newTest(field int32, w expr.Witness) test {
 		t.op, t.strict = isBelow, w.Op == expr.WitnessLt
 	case expr.WitnessPresent:
 		t.op = isPresent
+	case expr.WitnessContains:
+		t.op = isContaining
 	}
 	for _, v := range w.Values {
 		switch v := v.(type) {
@@ -58,6 +63,9 @@ func newTest(field int32, w expr.Witness) test {
 				t.flags = append(t.flags, v)
 			}
 		}
+	}
+	if t.op == isContaining {
+		t.part = []byte(t.texts[0])
 	}
 	if len(t.texts) > few {
 		t.many = map[string]struct{}{}
@@ -79,6 +87,8 @@ func (t *test) holds(v *value) bool {
 		return v.kind == number && above(v.number, t.numbers[0], t.strict)
 	case isBelow:
 		return v.kind == number && below(v.number, t.numbers[0], t.strict)
+	case isContaining:
+		return v.kind != list || bytes.Contains(v.text, t.part)
 	default:
 		return true
 	}

@@ -76,7 +76,7 @@ var types = []fields{
 	},
 }
 
-var words = []string{"", "a", "ab", "abc", "/tmp", "/tmp/x", "é", "😀", "A\n", "x\"y", `\`, `\u0061`, "\ufffd", "upper", "0"}
+var words = []string{"", "a", "ab", "abc", "/tmp", "/tmp/x", "é", "😀", "A\n", "x\"y", `\`, `\u0061`, "\ufffd", "upper", "0", "abcd", "x/tmp/x", "x<y>z&abc", "A\nabc", `q"abcd`, "ABC", "é abc"}
 
 var numerals = []string{
 	"0", "-0", "1", "1.0", "1e0", "10e-1", "2", "2.5", "-1", "100", "1e2", "0.1e3", "9007199254740992", "9007199254740993",
@@ -222,8 +222,32 @@ func (s source) matches(x string) string {
 }
 
 func (s source) loop() string {
-	list := s.operand(s.of(s.of(s.lists...), s.unknown[len(s.unknown)-1]), "[]")
+	list := s.operand(s.of(s.of(s.lists...), s.unknown[len(s.unknown)-1]), s.of("[]", "[]", `["abc"]`))
+	if s.one(2) {
+		return list + s.of(".exists(i, ", ".exists(i, ", ".exists(i, ", ".exists_one(i, ", ".all(i, ") + s.entry(2) + ")"
+	}
 	return list + fmt.Sprintf(s.of(".exists(i, i == %s)", ".all(i, i != %s)", ".exists_one(i, i == %s)", ".exists(i, i.startsWith(%s))", ".filter(i, i == %s).size() > 0"), strconv.Quote(s.text()))
+}
+
+// entry is a condition on an entry of a list.
+func (s source) entry(depth int) string {
+	if depth > 0 && s.one(2) {
+		return s.of("", "", "", "!") + "(" + s.entry(depth-1) + s.of(" && ", " || ") + s.entry(depth-1) + ")"
+	}
+	switch s.n(6) {
+	case 0:
+		return s.swap("i", s.of("==", "==", "!="), strconv.Quote(s.text()))
+	case 1:
+		return "i in " + s.listOf(func() string { return strconv.Quote(s.text()) })
+	case 2:
+		return "size(i) > " + s.of("0", "2", "3")
+	case 3:
+		return "i." + s.of("contains", "startsWith", "endsWith") + "(" + strconv.Quote(s.of("abc", "bcd", "tmp", "/tmp", "/tmp/x", "x<y", "<y>z&abc", "upper", `q"abc`, "é abc", "A\nabc", s.text())) + ")"
+	default:
+		return "i.matches(" + strconv.Quote(s.of(
+			"abc", "^abc$", "(?i)ABC", "a(?i:B)c", "abc|upper", "^/tmp/(x|abc)", "(abc|/tmp/x)+", "(abc)*", "(abc){0,2}x", "(abcd?){1,2}", "abc?", "a[bx]c", "ab|tmp|upper",
+			`abc\b`, `[^a]bcd`, "(?s)a.*bcd", `\x61bc`, `\Qa.bc\E`, "upp(er|ex)", "^(|abc)$", "x<y|abc", "\n*abc", ".")) + ")"
+	}
 }
 
 // odd are the rarer forms.

@@ -11,7 +11,8 @@ import (
 type kind int8
 
 const (
-	other kind = iota // an object or a list
+	other kind = iota // an object, or a list that is not searched
+	list              // one that is
 	text
 	number
 	yes
@@ -21,7 +22,7 @@ const (
 // value is a field of the event at hand.
 type value struct {
 	epoch  uint64
-	text   []byte // decoded
+	text   []byte // decoded; of a list: its JSON, decoded
 	start  uint64 // marks of the text: see guard
 	whole  uint64
 	number float64
@@ -154,7 +155,11 @@ func (r *reader) value(m *member, c byte) {
 		r.skip(c)
 		return // null is absent
 	case '[':
+		start := r.pos
 		r.skip(c)
+		if raw := r.data[start:r.pos]; len(raw) <= maxSearched {
+			v.kind, v.text = list, r.unescaped(raw)
+		}
 	default:
 		start := r.pos
 		r.skip(c)
@@ -170,6 +175,20 @@ func (r *reader) value(m *member, c byte) {
 	}
 }
 
+// maxSearched bounds a list that is searched, by each of many conditions.
+const maxSearched = 16 << 10
+
+// unescaped gives JSON with its escapes decoded: a text that is in one of a
+// list's is in that, too.
+func (r *reader) unescaped(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	from := len(r.text)
+	r.text = intake.Unescape(r.text, raw)
+	return r.text[from:]
+}
+
 // quoted gives the text that begins here, decoded.
 func (r *reader) quoted() []byte {
 	r.pos++
@@ -182,9 +201,7 @@ func (r *reader) quoted() []byte {
 			if !escaped {
 				return raw
 			}
-			from := len(r.text)
-			r.text = intake.Unescape(r.text, raw)
-			return r.text[from:]
+			return r.unescaped(raw)
 		case '\\':
 			escaped = true
 			r.pos++

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"slices"
+
 	"firebreak/services/playbook/expr"
 )
 
@@ -69,11 +71,16 @@ func (t *table) file() {
 			continue
 		}
 		rarest := use.rarest(all[i])
+		var last []clause // what takes longest
 		for n, one := range all[i] {
-			if n != rarest {
+			switch {
+			case slices.ContainsFunc(one, func(w test) bool { return w.op == isContaining }):
+				last = append(last, one) // though it be the rarest: it is filed under the field's presence
+			case n != rarest:
 				t.conditions[i].rest = append(t.conditions[i].rest, one)
 			}
 		}
+		t.conditions[i].rest = append(t.conditions[i].rest, last...)
 		f := filed{id, guardOf(t.conditions[i].rest)}
 		for _, w := range all[i][rarest] {
 			t.fields[w.field].post(w, f)
@@ -156,4 +163,4 @@ func (u usage) rarest(clauses []clause) int {
 }
 
 // guess is how likely an event passes a test of a kind.
-var guess = [...]float64{isOne: 0.5, isPrefixed: 0.2, isAbove: 0.5, isBelow: 0.5, isPresent: 0.9}
+var guess = [...]float64{isOne: 0.5, isPrefixed: 0.2, isAbove: 0.5, isBelow: 0.5, isPresent: 0.9, isContaining: 0.9}

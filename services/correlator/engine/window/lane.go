@@ -64,7 +64,16 @@ func (s *Store) Insert(slot *Slot, lane int32, e Entry) int32 {
 	l.N++
 	slot.N++
 	slot.Newest = max(slot.Newest, e.At)
+	s.holds(slot.Match, Held{Entries: 1})
 	return id
+}
+
+// holds counts what the windows of a match hold more, or less.
+func (s *Store) holds(match int32, more Held) {
+	for _, h := range []*Held{&s.held, &s.lists[match].Held} {
+		h.Entries += more.Entries
+		h.Noted += more.Noted
+	}
 }
 
 // Cut drops the entries of a lane that come after one of them, all of them
@@ -142,37 +151,44 @@ func (s *Store) release(slot *Slot, l *Lane, id int32) {
 	s.entries.give(id)
 	l.N--
 	slot.N--
+	s.holds(slot.Match, Held{Entries: -1})
 }
 
 // Note is what was written down about an entry; "" when nothing was.
-func (s *Store) Note(id int32) string { return s.notes[s.entries.at(id).aux>>noteShift] }
+func (s *Store) Note(id int32) string {
+	n := s.entries.at(id).note()
+	if n == 0 {
+		return ""
+	}
+	return s.notes.at(n).text
+}
 
-// SetNote writes something down about an entry.
-func (s *Store) SetNote(id int32, text string) {
+// note is the number of an entry's note, or 0. One of an arena has 29 bits at
+// most: each entry has one note.
+func (e *Entry) note() int32 { return int32(e.aux >> noteShift) } //nolint:gosec // as above
+
+// SetNote writes something down about an entry of a window.
+func (s *Store) SetNote(slot *Slot, id int32, text string) {
 	s.ClearNote(id)
 	if text == "" {
 		return
 	}
-	var n uint32
-	if last := len(s.free) - 1; last >= 0 {
-		n, s.free = s.free[last], s.free[:last]
-		s.notes[n] = text
-	} else {
-		n = uint32(len(s.notes)) //nolint:gosec // an entry's number fits in 31 bits, and each has one note at most
-		s.notes = append(s.notes, text)
-	}
+	n := s.notes.take()
+	*s.notes.at(n) = note{text, slot.Match}
+	s.holds(slot.Match, Held{Noted: len(text) + place})
 	e := s.entries.at(id)
-	e.aux = e.aux&(1<<noteShift-1) | n<<noteShift
+	e.aux = e.aux&(1<<noteShift-1) | uint32(n)<<noteShift //nolint:gosec // as above
 }
 
 // ClearNote forgets what was written down.
 func (s *Store) ClearNote(id int32) {
 	e := s.entries.at(id)
-	n := e.aux >> noteShift
+	n := e.note()
 	if n == 0 {
 		return
 	}
-	s.notes[n] = ""
-	s.free = append(s.free, n)
+	is := s.notes.at(n)
+	s.holds(is.match, Held{Noted: -len(is.text) - place})
+	s.notes.give(n)
 	e.aux &= 1<<noteShift - 1
 }

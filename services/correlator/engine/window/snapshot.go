@@ -98,7 +98,7 @@ func (s *Store) readEntries(r *packed.Reader, slot *Slot, lane int32, n int) {
 		}
 		id := s.entries.take()
 		*s.entries.at(id) = e
-		s.SetNote(id, note)
+		s.SetNote(slot, id, note)
 		if e.Has(Pending) {
 			s.pending++
 		}
@@ -111,5 +111,6 @@ func (s *Store) readEntries(r *packed.Reader, slot *Slot, lane int32, n int) {
 		last = id
 		l.N++
 		slot.N++
+		s.holds(slot.Match, Held{Entries: 1})
 	}
 }

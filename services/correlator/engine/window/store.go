@@ -36,6 +36,7 @@ type Entry struct {
 const (
 	Stood   = 1 << iota // the match has been completed by it
 	Pending             // something is decided about it when its time has come
+	Torn                // older ones of its lane were dropped that may be asked for
 
 	noteShift = iota
 )
@@ -46,11 +47,27 @@ func (e *Entry) Has(mark uint32) bool { return e.aux&mark != 0 }
 // Mark puts a mark on it.
 func (e *Entry) Mark(mark uint32) { e.aux |= mark }
 
-// list orders the windows of a match.
+// list orders the windows of a match, and counts what they hold.
 type list struct {
 	oldest, newest int32
 	n              int
+	Held
 }
+
+// Held is how much windows hold.
+type Held struct {
+	Entries int
+	Noted   int // bytes that notes take, with their places
+}
+
+// note is what was written down about an entry.
+type note struct {
+	text  string
+	match int32 // whose window has the entry
+}
+
+// place is what a note takes beside its text.
+const place = 32
 
 // Store is all windows. It is not for several goroutines at once.
 type Store struct {
@@ -59,14 +76,14 @@ type Store struct {
 	entries arena[Entry]
 	table   table
 	lists   []list // by match
-	notes   []string
-	free    []uint32 // numbers of notes
+	notes   arena[note]
+	held    Held
 	pending int
 }
 
 // New gives a store for so many matches.
 func New(matches int) *Store {
-	return &Store{lists: make([]list, matches), notes: make([]string, 1)}
+	return &Store{lists: make([]list, matches)}
 }
 
 // Len is how many windows are open.
@@ -75,8 +92,11 @@ func (s *Store) Len() int { return s.table.n }
 // Count is how many windows of a match are open.
 func (s *Store) Count(match int32) int { return s.lists[match].n }
 
-// Entries is how many entries all windows hold.
-func (s *Store) Entries() int { return s.entries.used() }
+// Held is what all windows hold.
+func (s *Store) Held() Held { return s.held }
+
+// HeldBy is what the windows of a match hold.
+func (s *Store) HeldBy(match int32) Held { return s.lists[match].Held }
 
 // Pending is how many of them are pending.
 func (s *Store) Pending() int { return s.pending }
@@ -170,11 +190,19 @@ func (s *Store) Renumber(to []int32, matches int) {
 	old := s.lists
 	s.lists = make([]list, matches)
 	for match, l := range old {
+		if to[match] >= 0 {
+			s.lists[to[match]].Held = l.Held
+		}
 		for id := l.oldest; id != 0; {
 			next := s.slots.at(id).newer
 			s.slots.at(id).Match = to[match]
 			s.link(id)
 			id = next
+		}
+	}
+	for id := int32(1); id < s.notes.n; id++ {
+		if n := s.notes.at(id); n.text != "" {
+			n.match = to[n.match]
 		}
 	}
 }

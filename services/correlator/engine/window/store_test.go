@@ -40,9 +40,11 @@ func (m *model) close(key Key) {
 
 // check compares all that the store tells with the model.
 func (m *model) check(t *rapid.T, s *Store) {
-	windows, entries, pending := 0, 0, 0
+	windows, pending := 0, 0
+	var all Held
 	for match, keys := range m.order {
 		var got []Key
+		var held Held
 		for id := s.Oldest(match); id != 0; id = s.Newer(id) {
 			slot := s.Slot(id)
 			got = append(got, slot.Key)
@@ -54,6 +56,9 @@ func (m *model) check(t *rapid.T, s *Store) {
 				for at := l.Head; at != 0; at = s.Entry(at).Older {
 					e := s.Entry(at)
 					list = append(list, item{e.At, e.Hash, s.Note(at), e.Has(Pending)})
+					if note := s.Note(at); note != "" {
+						held.Noted += len(note) + place
+					}
 					if e.Has(Pending) {
 						pending++
 					}
@@ -67,7 +72,7 @@ func (m *model) check(t *rapid.T, s *Store) {
 			if slot.N != n {
 				t.Fatalf("a window says %d, holds %d", slot.N, n)
 			}
-			entries += int(n)
+			held.Entries += int(n)
 			if d := cmp.Diff(m.lanes[slot.Key], lanes); d != "" {
 				t.Fatal(d)
 			}
@@ -81,10 +86,15 @@ func (m *model) check(t *rapid.T, s *Store) {
 		if s.Count(match) != len(keys) {
 			t.Fatal("another number of windows")
 		}
+		if s.HeldBy(match) != held {
+			t.Fatalf("a match says that it holds %v, it holds %v", s.HeldBy(match), held)
+		}
+		all.Entries += held.Entries
+		all.Noted += held.Noted
 		windows += len(keys)
 	}
-	if s.Len() != windows || s.Entries() != entries || s.Pending() != pending {
-		t.Fatalf("%d windows, %d entries, %d pending; want %d, %d, %d", s.Len(), s.Entries(), s.Pending(), windows, entries, pending)
+	if s.Len() != windows || s.Held() != all || s.Pending() != pending {
+		t.Fatalf("%d windows, %v, %d pending; want %d, %v, %d", s.Len(), s.Held(), s.Pending(), windows, all, pending)
 	}
 }
 
@@ -158,7 +168,7 @@ func TestStoreAgainstAModel(t *testing.T) {
 					t.Fatal("the same event is taken twice, or another is not")
 				} else if !same {
 					if e.Note = rapid.SampledFrom([]string{"", "x", "yy"}).Draw(t, "note"); e.Note != "" {
-						s.SetNote(id, e.Note)
+						s.SetNote(slot, id, e.Note)
 					}
 					i := slices.IndexFunc(list, func(o item) bool { return o.At <= e.At })
 					if i < 0 {
