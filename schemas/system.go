@@ -88,7 +88,7 @@ type RefusedEvent struct {
 type OverflowEvent struct {
 	Playbook string `json:"playbook"`
 	Signal   string `json:"signal,omitempty" jsonschema:"description=The nested match whose windows they were; absent for the playbook's own and for its once"`
-	Limit    int    `json:"limit" jsonschema:"description=How many groups are kept at once"`
+	Limit    int    `json:"limit" jsonschema:"description=How many groups are kept at once; where all windows together held too much how many events or bytes of notes they may hold"`
 	Count    uint64 `json:"count" jsonschema:"description=How many groups were forgotten since the last such event"`
 	Incident string `json:"incident,omitempty" jsonschema:"description=The open incident of the last group forgotten"`
 }

@@ -40,12 +40,12 @@ one a line, or what --as says; or those of a test.`,
   firebreak playbook explain --event alert.json --as falco my-playbooks
   firebreak playbook explain --test miner.test.yaml --case "a build host may compile"`,
 		ValidArgsFunction: sh.completeNames,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			c, books, err := sh.asked(q, args)
 			if err != nil {
 				return err
 			}
-			return sh.explain(c, books, len(args) > 0 || q.test != "")
+			return sh.explain(cmd.Context(), c, books, len(args) > 0 || q.test != "")
 		},
 	}
 	cmd.Flags().StringVar(&q.event, "event", "", "file with the events; - reads standard input")

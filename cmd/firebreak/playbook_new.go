@@ -59,6 +59,9 @@ func (sh *shell) writeNew(wish scaffold.Wish, dir string) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return usagef("--dir: %s is no folder", dir)
+	}
 	text, err = pointed(dir, playbookSchemaFile, text)
 	if err != nil {
 		return err

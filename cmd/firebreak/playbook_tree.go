@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ type explainedView struct {
 
 // explain prints what became of each event in each playbook. chosen playbooks
 // are told of even where they wait for none of the types.
-func (sh *shell) explain(c testfile.Case, books []*playbook.Playbook, chosen bool) error {
+func (sh *shell) explain(ctx context.Context, c testfile.Case, books []*playbook.Playbook, chosen bool) error {
 	runner := newBench().Runner
 	others := 0
 	for _, p := range books {
@@ -37,7 +38,7 @@ func (sh *shell) explain(c testfile.Case, books []*playbook.Playbook, chosen boo
 			}
 			continue
 		}
-		traced, err := runner.Trace(p, c)
+		traced, err := abandonable(ctx, func() ([]trial.Traced, error) { return runner.Trace(p, c) })
 		if err != nil {
 			return fmt.Errorf("playbook %s: %w", p.Name, err)
 		}
@@ -49,6 +50,27 @@ func (sh *shell) explain(c testfile.Case, books []*playbook.Playbook, chosen boo
 		sh.say("%s for other types of events", count(others, "playbook")+map[bool]string{true: " waits", false: " wait"}[others == 1])
 	}
 	return nil
+}
+
+// abandonable runs what knows of no context, and leaves it behind when ctx ends:
+// the process ends too then.
+func abandonable[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := do()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("interrupted: %w", ctx.Err())
+	}
 }
 
 func waits(p *playbook.Playbook, c testfile.Case) bool {

@@ -111,7 +111,26 @@ lets people release what was held. Every decision and act lies in a ledger.`,
 			cmd.AddCommand(c)
 		}
 	}
+	strictCompletion(cmd)
 	return cmd
+}
+
+// strictCompletion makes a shell that cobra has no completion for a usage error.
+func strictCompletion(cmd *cobra.Command) {
+	cmd.InitDefaultCompletionCmd()
+	for _, c := range cmd.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = noSuchCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}
+
+// noSuchCommand is for commands that only hold others.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("there is no command `%s %s`: see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
 }
 
 // noArgs and exactly make a wrong number of arguments a usage error.
@@ -135,12 +154,7 @@ func exactly(n int, what string) cobra.PositionalArgs {
 func parent(use, short string, children ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("there is no command `%s %s`: see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
-			}
-			return nil
-		},
+		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(children...)

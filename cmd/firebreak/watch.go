@@ -164,6 +164,9 @@ func eventDetail(e schemas.Event, d schemas.Entities) string {
 		parts = append(parts, "origin="+d.Process.Executable.Origin, d.Process.Executable.Path, strings.Join(d.Process.CommandArgs, " "))
 	}
 	if e.Arena() == "system" {
+		if e.Writer != "" { // whoever has a key may claim what the core alone can know
+			parts = append(parts, "by="+e.Writer)
+		}
 		parts = append(parts, string(e.Data))
 	}
 	return strings.Join(parts, " ")

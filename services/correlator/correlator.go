@@ -80,14 +80,16 @@ type Config struct {
 
 // Correlator matches events with playbooks. Use [New].
 type Correlator struct {
-	cfg    Config
-	keep   *keeper
-	debts  debts
-	ledger atomic.Uint64  // the last record of ours
-	known  map[string]int // what the ledger holds beyond the checkpoint; of pay, which drops it when the log is read up
-	from   uint64         // where the log is read from; of recover and follow
-	recent recent
-	told   chan struct{} // closed when the log was read up for the first time
+	cfg     Config
+	keep    *keeper
+	debts   debts
+	ledger  atomic.Uint64  // the last record of ours
+	known   map[string]int // what the ledger holds beyond the checkpoint; of pay, which drops it when the log is read up
+	from    uint64         // where the log is read from; of recover and follow
+	recent  recent
+	fault   fault                    // where the engine failed before; of recover, then under mu
+	observe func(engine.Observation) // of tests
+	told    chan struct{}            // closed when the log was read up for the first time
 
 	mu      sync.Mutex // held while an event is decided on
 	engine  *engine.Engine
@@ -137,6 +139,7 @@ func New(cfg Config) *Correlator {
 func (c *Correlator) begin(set *playbook.Set) {
 	c.engine = engine.New(set)
 	c.engine.Marker = c.cfg.Writer
+	c.engine.Observe = c.observe
 	c.force = inForce{}
 	if set != nil {
 		c.force.Digest = set.Digest
@@ -205,7 +208,7 @@ func (c *Correlator) retry(ctx context.Context, what string, do func() error) er
 
 // hopeless says that trying again does not help.
 func (c *Correlator) hopeless(err error) bool {
-	return errors.Is(err, errLog) || errors.Is(err, errNewer) || errors.Is(err, errTakenOver) || c.cfg.Fatal != nil && c.cfg.Fatal(err)
+	return errors.Is(err, errLog) || errors.Is(err, errNewer) || errors.Is(err, errTakenOver) || errors.Is(err, errEngine) || c.cfg.Fatal != nil && c.cfg.Fatal(err)
 }
 
 // sleep is false when ctx ended first.

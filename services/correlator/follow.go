@@ -88,7 +88,10 @@ func (c *Correlator) event(ctx context.Context, e schemas.Event) error {
 
 // decide gives what is to be stored in the ledger, complete.
 func (c *Correlator) decide(ctx context.Context, e schemas.Event) ([]engine.Decision, error) {
-	owed := c.engine.Apply(e)
+	owed, err := c.apply(ctx, e)
+	if err != nil {
+		return nil, err
+	}
 	n := 0
 	for _, d := range owed {
 		d, err := engine.Fill(d, func(seq uint64) (schemas.Event, error) { return c.recall(ctx, seq) })

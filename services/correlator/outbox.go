@@ -32,21 +32,34 @@ type outbox struct {
 	reasons map[refusal]*refusals
 }
 
-// add takes an event; the oldest makes room.
+// add takes an event. When there is no room, one that weighs least gives way,
+// the oldest of those: many unknown absences must not displace a gap.
 func (o *outbox) add(e schemas.Event, err error, log *slog.Logger) {
 	if err != nil {
 		log.Error("correlator: an event of our own could not be made", "error", err)
 		return
 	}
-	if len(o.Owed) >= maxOwed {
-		o.Owed = o.Owed[1:]
+	o.Owed = append(o.Owed, e)
+	if len(o.Owed) > maxOwed {
+		least := 0
+		for i := range o.Owed {
+			if weight(o.Owed[i].Type) < weight(o.Owed[least].Type) {
+				least = i
+			}
+		}
+		o.Owed = slices.Delete(slices.Clone(o.Owed), least, least+1)
 		o.dropped++
 	}
-	o.Owed = append(o.Owed, e)
 	select {
 	case o.wake <- struct{}{}:
 	default:
 	}
+}
+
+// weight orders our own events by how much is lost with one: what was forgotten
+// or not read concerns everything, an absence that is not known one group.
+func weight(typ string) int {
+	return slices.Index([]string{schemas.MatchUnknown, schemas.EventsRefused, schemas.WindowOverflowed, schemas.LogGap}, typ)
 }
 
 // say publishes what the engine has found out. The id is that of the content

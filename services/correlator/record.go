@@ -22,8 +22,8 @@ func (c *Correlator) tellOf(e schemas.Event, d engine.Decision) bool {
 			"playbook", d.Playbook, "signal", d.Signal, "limit", d.Limit, "count", d.Count, "incident", d.Incident)
 		c.say(e, schemas.WindowOverflowed, "overflow", d.OverflowEvent)
 	case engine.Unknown:
-		c.cfg.Log.Warn("correlator: what a playbook expected did not come, but its source was not alive throughout",
-			"playbook", d.Playbook, "signal", d.Signal, "group", d.Group, "reason", d.Reason)
+		c.cfg.Log.Warn("correlator: it cannot be told whether what a playbook expected failed to come",
+			"playbook", d.Playbook, "signal", d.Signal, "group", d.Group, "reason", d.Reason, "count", d.Count)
 		c.say(e, schemas.MatchUnknown, "unknown", d.UnknownEvent)
 	case engine.Refused:
 		c.cfg.Log.Warn("correlator: events were refused", "source", d.Source, "reason", d.Reason, "count", d.Count, "last", d.Seq)

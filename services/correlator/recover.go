@@ -14,7 +14,9 @@ func (c *Correlator) recover(ctx context.Context) error {
 	var cp *checkpoint
 	var state []byte
 	err := c.retry(ctx, "read the checkpoint", func() (err error) {
-		cp, state, err = c.load(ctx)
+		if cp, state, err = c.load(ctx); err == nil {
+			err = c.readFault(ctx)
+		}
 		return err
 	})
 	if err != nil {
@@ -104,7 +106,7 @@ func (c *Correlator) restore(ctx context.Context, cp *checkpoint, state []byte) 
 	defer c.mu.Unlock()
 	var set *playbook.Set
 	if cp.Set.Digest != "" {
-		set = c.setOf(ctx, cp.Set)
+		set = c.without(c.setOf(ctx, cp.Set), cp.Place.Seq)
 	}
 	c.begin(set)
 	if c.force.Digest == cp.Set.Digest {

@@ -146,7 +146,7 @@ func (c *Correlator) meet(ctx context.Context, e schemas.Event) error {
 	}
 	set := own.set
 	if !ours {
-		set = c.setOf(ctx, force)
+		set = c.without(c.setOf(ctx, force), e.Seq)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -38,15 +38,17 @@ func TestNotesReadAsTheyWereWritten(t *testing.T) {
 	e := New(s)
 	n := e.nodes[0]
 	value := func(t *rapid.T, name string) any {
-		switch rapid.IntRange(0, 4).Draw(t, name) {
+		switch rapid.IntRange(0, 5).Draw(t, name) {
 		case 0:
 			return nil
 		case 1:
 			return rapid.Float64Range(-1e9, 1e9).Draw(t, name)
 		case 2:
-			return []any{rapid.String().Draw(t, name), rapid.Bool().Draw(t, name)}
+			return []any{strings.Repeat(rapid.String().Draw(t, name), rapid.SampledFrom([]int{1, 200}).Draw(t, name)), rapid.Bool().Draw(t, name)}
 		case 3:
 			return strings.Repeat("x", rapid.IntRange(maxValue-2, maxValue+2).Draw(t, name))
+		case 4:
+			return rapid.StringMatching("[0-9a-f]{14,20}g?").Draw(t, name)
 		}
 		return rapid.String().Draw(t, name)
 	}
@@ -56,7 +58,7 @@ func TestNotesReadAsTheyWereWritten(t *testing.T) {
 			"process":   map[string]any{"pid": value(t, "pid")},
 			"host":      map[string]any{"name": value(t, "host")},
 		}
-		text := rapid.StringN(0, 300, -1)
+		text := rapid.OneOf(rapid.StringN(0, 300, -1), rapid.StringMatching("[0-9a-f]{15,40}"))
 		h := hit{
 			at: rapid.Int64().Draw(t, "at"), data: data,
 			ref: who{text.Draw(t, "source"), text.Draw(t, "id"), rapid.SampledFrom([]string{schemas.ProcessStarted, "other"}).Draw(t, "type"), rapid.Int64().Draw(t, "time")},
@@ -77,6 +79,11 @@ func TestNotesReadAsTheyWereWritten(t *testing.T) {
 		again, err2 := groupText(n.by(afterLane), got.data)
 		if group != again || (err == nil) != (err2 == nil) {
 			t.Fatalf("group %q, then %q", group, again)
+		}
+		root := arrival{node: e.nodes[1], hit: h}
+		later := arrival{node: e.nodes[1], hit: got}
+		if err, err2 := root.readField(), later.readField(); root.value != later.value || (err == nil) != (err2 == nil) {
+			t.Fatalf("another value of %v", e.nodes[1].Field)
 		}
 	})
 }

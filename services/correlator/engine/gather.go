@@ -271,7 +271,8 @@ func (a *arrival) readField() error {
 		}
 		return nil
 	}
-	words, err := text(kept(v))
+	v = kept(v)
+	words, err := text(v)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,10 @@ package engine
 import (
 	"container/heap"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"firebreak/services/correlator/engine/window"
 )
@@ -14,12 +16,16 @@ import (
 // what is read of it further up is noted beside its entry. An event that
 // nothing waits for, or that the watermark has passed, needs no note.
 
-// How a value is noted: absent, as text of a length, or as JSON.
+// How a value is noted: absent, as JSON, or as text. Most of those are ids in
+// hexadecimal, of which two digits take one byte.
 const (
 	noValue = iota
 	jsonValue
-	textValue // and above it the length
+	textValue // and above it the length, and whether it is packed
 )
+
+// leastHex is from how many digits on it is worth it.
+const leastHex = 16
 
 // note writes down an operand's event for when it completes the match later. A
 // million of them may be open: types are written by their number, the time as
@@ -28,7 +34,7 @@ func (n *node) note(operand int, h hit) string {
 	types := n.typesOf(operand)
 	known := slices.Index(types, h.ref.typ)
 	b := make([]byte, 0, 64+len(h.ref.source)+len(h.ref.id))
-	b = appendText(appendText(b, h.ref.source), h.ref.id)
+	b = appendValue(appendText(b, h.ref.source), h.ref.id)
 	b = binary.AppendUvarint(b, uint64(known+1)) //nolint:gosec // not less than 0
 	if known < 0 {
 		b = appendText(b, h.ref.typ)
@@ -50,7 +56,12 @@ func appendValue(b []byte, v any) []byte {
 	case nil:
 		return append(b, noValue)
 	case string:
-		return append(binary.AppendUvarint(b, textValue+uint64(len(v))), v...)
+		if len(v) >= leastHex && strings.Trim(v, "0123456789abcdef") == "" {
+			if packed, err := hex.DecodeString(v); err == nil {
+				return append(binary.AppendUvarint(b, textValue+2*uint64(len(packed))+1), packed...)
+			}
+		}
+		return append(binary.AppendUvarint(b, textValue+2*uint64(len(v))), v...)
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -99,14 +110,16 @@ func (s *scroll) text(n uint64) string {
 }
 
 func (s *scroll) value() (v any) {
-	switch n := s.uint(); n {
-	case noValue:
-	case jsonValue:
+	switch n := s.uint(); {
+	case n == noValue:
+	case n == jsonValue:
 		if json.Unmarshal([]byte(s.text(s.uint())), &v) != nil {
 			return nil // the engine wrote it, and a snapshot is checked as a whole
 		}
+	case n%2 == textValue%2:
+		return s.text((n - textValue) / 2)
 	default:
-		return s.text(n - textValue)
+		return hex.EncodeToString([]byte(s.text((n - textValue) / 2)))
 	}
 	return v
 }
@@ -114,7 +127,8 @@ func (s *scroll) value() (v any) {
 // read takes from a note what it says of the event.
 func (n *node) read(operand int, note string, h *hit) {
 	s := scroll{[]byte(note)}
-	h.ref.source, h.ref.id = s.text(s.uint()), s.text(s.uint())
+	h.ref.source = s.text(s.uint())
+	h.ref.id, _ = s.value().(string)
 	if known, types := s.uint(), n.typesOf(operand); known == 0 {
 		h.ref.typ = s.text(s.uint())
 	} else if known <= uint64(len(types)) {

@@ -71,6 +71,19 @@ var sentencesOfSignals = []sentence{
 		want: `4: opened ["c1","x"] at 3s by e4`,
 	},
 	{
+		name: "S3 a single field counts by its text", match: "{all: [a, b], by: process.pid, within: 1m}",
+		log: `0 a c1 pid=7
+			1 b c2 pid="7"`,
+		want: `2: opened 7 at 1s by e2`,
+	},
+	{
+		name: "S3 several fields count by their values", match: "{all: [a, b], by: [process.pid, container.id], within: 1m}",
+		log: `0 a c1 pid=7
+			1 b c1 pid="7"
+			2 b c1 pid=7`,
+		want: `3: opened [7,"c1"] at 2s by e3`,
+	},
+	{
 		name: "S3 by a map", match: "{all: [a, load], by: {a: container.image.digest, load: container.id}, within: 1m}",
 		log: `0 a c1 image=c7
 			1 load c1 cpu=1
@@ -272,6 +285,27 @@ var sentencesOfOperators = []sentence{
 			25 beat x src=n2
 			25 beat x src=n3`,
 		want: `7: unknown b c1 after e3`,
+	},
+	{
+		name: "S15 a source that fell silent more than an hour before counts for its own host alone", deaf: true,
+		match: "{absent: {after: a, expect: b}, by: container.id, within: 10s}",
+		log: `0 beat x src=n2
+			3690 beat x src=n1
+			3700 a c1 src=n3
+			3710 beat x src=n1
+			3725 beat x src=n1
+			3725 c c1 src=n3`,
+		want: `6: opened c1 at 1h1m50s by e3`,
+	},
+	{
+		name: "S15 for its own host it counts", deaf: true, match: "{absent: {after: a, expect: b}, by: container.id, within: 10s}",
+		log: `0 beat x src=n2
+			3690 beat x src=n1
+			3700 a c1 src=n2
+			3710 beat x src=n1
+			3725 beat x src=n1
+			3725 c c1 src=n2`,
+		want: `6: unknown b c1 after e3`,
 	},
 	{
 		name: "S16 baseline", match: "{baseline: {of: load, field: container.cpu.utilization, factor: 3, over: 10m}, by: container.id}",

@@ -88,6 +88,15 @@ var sentencesOfTime = []sentence{
 		want: `4: opened c2 at 15s by e3`,
 	},
 	{
+		name:  "S26 what waited for the old time is decided when that comes again",
+		match: "{absent: {after: a, expect: b}, by: container.id, within: 10s}",
+		log: `1000 a c1
+			5 c c2
+			800 c c2
+			1025 c c2`,
+		want: `4: opened c1 at 16m50s by e1`,
+	},
+	{
 		name: "S27 another order", match: "{count: {of: a, atLeast: 2}, by: container.id, within: 5s}",
 		log: `9 a c1
 			13 a c2

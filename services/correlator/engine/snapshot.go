@@ -15,13 +15,14 @@ var ErrSnapshot = errors.New("the snapshot cannot be used")
 const (
 	snapshotMagic   = "FBEN"
 	snapshotVersion = 3
+	maxRoom         = 256 << 20 // that is made beforehand
 )
 
 // Snapshot gives all that the engine has seen and still needs. An engine with
 // the same set that restores it decides on from here as this one does.
 func (e *Engine) Snapshot() []byte {
 	w := &packed.Writer{}
-	w.Grow(64*e.store.Len() + 32*e.store.Held().Entries + 1<<16)
+	w.Grow(min(64*e.store.Len()+32*e.store.Held().Entries, maxRoom) + 1<<16)
 	w.Text(e.set.Digest)
 	e.clock.write(w)
 	w.Int(e.done)

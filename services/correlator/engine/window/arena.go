@@ -39,8 +39,3 @@ func (a *arena[T]) give(id int32) {
 	*a.at(id) = zero
 	a.free = append(a.free, id)
 }
-
-// used is how many places are taken.
-func (a *arena[T]) used() int {
-	return max(int(a.n)-1, 0) - len(a.free)
-}

@@ -70,10 +70,8 @@ func (s *Store) Insert(slot *Slot, lane int32, e Entry) int32 {
 
 // holds counts what the windows of a match hold more, or less.
 func (s *Store) holds(match int32, more Held) {
-	for _, h := range []*Held{&s.held, &s.lists[match].Held} {
-		h.Entries += more.Entries
-		h.Noted += more.Noted
-	}
+	s.held.add(more)
+	s.lists[match].add(more)
 }
 
 // Cut drops the entries of a lane that come after one of them, all of them
@@ -165,7 +163,7 @@ func (s *Store) Note(id int32) string {
 
 // note is the number of an entry's note, or 0. One of an arena has 29 bits at
 // most: each entry has one note.
-func (e *Entry) note() int32 { return int32(e.aux >> noteShift) } //nolint:gosec // as above
+func (e *Entry) note() int32 { return int32(e.aux >> noteShift) }
 
 // SetNote writes something down about an entry of a window.
 func (s *Store) SetNote(slot *Slot, id int32, text string) {

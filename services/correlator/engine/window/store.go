@@ -60,6 +60,11 @@ type Held struct {
 	Noted   int // bytes that notes take, with their places
 }
 
+func (h *Held) add(more Held) {
+	h.Entries += more.Entries
+	h.Noted += more.Noted
+}
+
 // note is what was written down about an entry.
 type note struct {
 	text  string
