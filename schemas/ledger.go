@@ -43,6 +43,7 @@ type EventRef struct {
 type Signal struct {
 	EventRef
 	Data json.RawMessage `json:"data"`
+	Cut  bool            `json:"cut,omitempty"` // its data were too large for the record: long texts and lists are cut; the event is whole in EVENTS
 }
 
 // Guard bounds what a playbook may do.

@@ -52,6 +52,7 @@ func (sh *shell) execute(ctx context.Context, args []string) int {
 	cmd.SetIn(sh.in)
 	cmd.SetOut(sh.out)
 	cmd.SetErr(sh.err)
+	strictCompletion(cmd) // it writes to what is set by now
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
 	switch {
@@ -111,7 +112,6 @@ lets people release what was held. Every decision and act lies in a ledger.`,
 			cmd.AddCommand(c)
 		}
 	}
-	strictCompletion(cmd)
 	return cmd
 }
 

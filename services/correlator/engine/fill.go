@@ -12,7 +12,8 @@ import (
 // recall reads one from the log. One that the log no longer has (an error of
 // class schemas.ErrAbsent), or that is another by now, is left with what is
 // known and with `{}` as its data; [Engine.Unrecalled] counts those. Any other
-// error is handed back, for another try.
+// error is handed back, for another try. Events that are too large for the
+// decision's record are cut.
 func Fill(d Decision, recall func(seq uint64) (schemas.Event, error)) (Decision, error) {
 	switch d := d.(type) {
 	case Opened:
@@ -21,6 +22,7 @@ func Fill(d Decision, recall func(seq uint64) (schemas.Event, error)) (Decision,
 			return d, fmt.Errorf("incident %s: %w", d.Incident, err)
 		}
 		d.Recall = missing
+		fit(d.Opened.Signals)
 		return d, nil
 	case Recurred:
 		missing, err := fill(&d.Recurred.Trigger, d.Recurred.Signals, d.Recall, recall)
@@ -28,6 +30,7 @@ func Fill(d Decision, recall func(seq uint64) (schemas.Event, error)) (Decision,
 			return d, fmt.Errorf("incident %s, recurrence %d: %w", d.Incident, d.N, err)
 		}
 		d.Recall = missing
+		fit(d.Recurred.Signals)
 		return d, nil
 	}
 	return d, nil

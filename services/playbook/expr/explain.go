@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	celast "cel.dev/cel-go/common/ast"
 )
@@ -32,7 +33,7 @@ const longestValue = 80
 // Explain evaluates a condition part by part: what its top-level && or || joins,
 // and so on within the parentheses among them.
 func (p *Program) Explain(vars map[string]any) []Verdict {
-	e := explainer{in: p.language(), vars: vars, text: p.text, result: p.result}
+	e := explainer{in: p.language(), vars: vars, text: p.text, result: p.result, parts: &p.parts}
 	e.part(span{0, len(p.text)}, 0)
 	return e.out
 }
@@ -46,7 +47,37 @@ type explainer struct {
 	vars   map[string]any
 	text   string
 	result Result
+	parts  *sync.Map // compiled before: of one program there are few, of events many
 	out    []Verdict
+}
+
+// piece is a part of the text with what it reads.
+type piece struct {
+	program *Program
+	err     error
+	reads   []*Program // by the path, which is their text
+}
+
+// compile gives a piece of the text, or a path.
+func (e *explainer) compile(text string, result Result, leaf bool) piece {
+	type key struct {
+		text   string
+		result Result
+		leaf   bool
+	}
+	k := key{text, result, leaf}
+	if known, done := e.parts.Load(k); done {
+		if p, ok := known.(piece); ok {
+			return p
+		}
+	}
+	var p piece
+	p.program, p.err = compile(text, e.in, result, facts{})
+	if leaf {
+		p.reads = e.paths(text)
+	}
+	e.parts.Store(k, p)
+	return p
 }
 
 // part explains a piece of the text that stands for itself.
@@ -88,24 +119,26 @@ func (e *explainer) verdict(s span, depth int, leaf bool) {
 	if s.whole(e.text) {
 		result = e.result
 	}
-	p, err := compile(text, e.in, result, facts{})
+	part := e.compile(text, result, leaf)
+	err := part.err
 	if err == nil {
 		var value any
-		if value, err = p.Eval(e.vars); err == nil {
+		if value, err = part.program.Eval(e.vars); err == nil {
 			v.Result = show(value)
 		}
 	}
 	if err != nil {
 		v.Result, v.Error = "error", strings.TrimPrefix(err.Error(), text+": ")
 	}
-	if leaf {
-		v.Reads = e.reads(text)
+	for _, path := range part.reads {
+		v.Reads = append(v.Reads, e.read(path))
 	}
 	e.out = append(e.out, v)
 }
 
-// reads gives the fields that a piece reads, with what they hold.
-func (e *explainer) reads(text string) []Read {
+// paths gives the fields that a piece reads, but those whose key is itself an
+// expression.
+func (e *explainer) paths(text string) []*Program {
 	parsed, issues := e.in.env.Parse(text)
 	if issues.Err() != nil {
 		return nil
@@ -113,34 +146,30 @@ func (e *explainer) reads(text string) []Read {
 	a := newAnalysis(text, parsed.NativeRep(), e.in.model)
 	a.lookups = true
 	a.walk(parsed.NativeRep().Expr(), facts{})
-	var out []Read
+	var out []*Program
 	seen := map[string]bool{}
 	a.readsOf(parsed.NativeRep().Expr(), func(path string) {
 		if seen[path] {
 			return
 		}
 		seen[path] = true
-		if r, ok := e.read(path); ok {
-			out = append(out, r)
+		if p, err := compile(path, e.in, Any, facts{}); err == nil {
+			out = append(out, p)
 		}
 	})
 	return out
 }
 
-// read looks a field up; false for one whose key is itself an expression.
-func (e *explainer) read(path string) (Read, bool) {
-	p, err := compile(path, e.in, Any, facts{})
-	if err != nil {
-		return Read{}, false
-	}
+// read looks a field up.
+func (e *explainer) read(p *Program) Read {
 	value, err := p.Eval(e.vars)
 	switch {
 	case errors.Is(err, ErrAbsent):
-		return Read{Path: path, Absent: true}, true
+		return Read{Path: p.text, Absent: true}
 	case err != nil:
-		return Read{Path: path, Value: shorten(strings.TrimPrefix(err.Error(), path+": "))}, true
+		return Read{Path: p.text, Value: shorten(strings.TrimPrefix(err.Error(), p.text+": "))}
 	}
-	return Read{Path: path, Value: show(value)}, true
+	return Read{Path: p.text, Value: show(value)}
 }
 
 // readsOf calls do with every path into the data, the longest ones alone.

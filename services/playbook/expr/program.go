@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -22,6 +23,8 @@ type Program struct {
 	output   *cel.Type
 	warnings Problems
 	present  []string
+
+	parts sync.Map // of what Explain has compiled, by their text
 
 	inventory bool // it looks things up there
 	untrue    bool // it reads nothing, and is false
