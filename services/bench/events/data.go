@@ -11,13 +11,13 @@ import (
 func (w *Workload) surroundings(namespace string) (*schemas.K8s, *schemas.Container) {
 	pod := fmt.Sprintf("web-%s-%s", w.id(10), w.id(5))
 	return &schemas.K8s{
-			Namespace: &schemas.Namespace{Name: namespace},
-			Pod:       &schemas.Pod{Name: pod, UID: w.id(8) + "-0000-4000-8000-" + w.id(12)},
-			Container: &schemas.K8sContainer{Name: "app"},
-		}, &schemas.Container{
-			ID: w.id(64), Runtime: "containerd", Namespace: "k8s.io",
-			Image: &schemas.ContainerImage{Name: "registry.example/shop/web", Tag: "1.25.3"},
-		}
+		Namespace: &schemas.Namespace{Name: namespace},
+		Pod:       &schemas.Pod{Name: pod, UID: w.id(8) + "-0000-4000-8000-" + w.id(12)},
+		Container: &schemas.K8sContainer{Name: "app"},
+	}, &schemas.Container{
+		ID: w.id(64), Runtime: "containerd", Namespace: "k8s.io",
+		Image: &schemas.ContainerImage{Name: "registry.example/shop/web", Tag: "1.25.3"},
+	}
 }
 
 func (w *Workload) process(executable, namespace string) schemas.ProcessEvent {
