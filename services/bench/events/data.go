@@ -10,14 +10,16 @@ import (
 // surroundings are the container and pod that an event is about.
 func (w *Workload) surroundings(namespace string) (*schemas.K8s, *schemas.Container) {
 	pod := fmt.Sprintf("web-%s-%s", w.id(10), w.id(5))
-	return &schemas.K8s{
+	k8s := &schemas.K8s{
 		Namespace: &schemas.Namespace{Name: namespace},
 		Pod:       &schemas.Pod{Name: pod, UID: w.id(8) + "-0000-4000-8000-" + w.id(12)},
 		Container: &schemas.K8sContainer{Name: "app"},
-	}, &schemas.Container{
+	}
+	container := &schemas.Container{
 		ID: w.id(64), Runtime: "containerd", Namespace: "k8s.io",
 		Image: &schemas.ContainerImage{Name: "registry.example/shop/web", Tag: "1.25.3"},
 	}
+	return k8s, container
 }
 
 func (w *Workload) process(executable, namespace string) schemas.ProcessEvent {
