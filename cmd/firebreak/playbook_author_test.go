@@ -115,6 +115,7 @@ tests:
 		{"tests of nothing", "", []string{"test", dir}, exitFailed, []string{"lost.test.yaml:1:1: error: there is no playbook beside these tests"}, ""},
 		{"no such path", "", []string{"test", filepath.Join(dir, "none")}, exitUsage, nil, "there is no"},
 		{"a bad expression", "", []string{"test", file, "--run", "("}, exitUsage, nil, "--run"},
+		{"an expression that fits nothing", "", []string{"test", file, "--run", "nobody"}, exitUsage, nil, "fits no test"},
 		{"redact alone", "", []string{"test", file, "--redact"}, exitUsage, nil, "--from-incident"},
 
 		{"lint with a test that fits", "", []string{"lint", file}, exitOK, []string{"no test stays silent"}, ""},

@@ -250,5 +250,12 @@ func (sh *shell) runTests(ctx context.Context, sources []playbook.Source, tests 
 	if err != nil {
 		return err
 	}
-	return report.end()
+	if err := report.end(); err != nil {
+		return err
+	}
+	if run.String() != "" && report.sum.Tests == 0 {
+		// A slip in it must not pass for tests that pass.
+		return usagef("--run %q fits no test: it is compared with PLAYBOOK/TEST", run)
+	}
+	return nil
 }
