@@ -300,4 +300,21 @@ func TestARecordThatIsNeverTakenStopsNothing(t *testing.T) {
 	r.publish(event(2, "huge", "xmrig"))
 	r.publish(event(3, "c1", "xmrig"))
 	until(t, "the next incident", func() bool { return len(r.bus.Records()) == 1 })
+	until(t, "both to be told", func() bool { return len(r.refused()) == 2 })
+	for n, say := range r.refused() {
+		if say.ID != fmt.Sprintf("e%d", n+1) || say.Seq == 0 || !strings.Contains(say.Reason, "nothing is done about it") {
+			t.Errorf("told %+v", say)
+		}
+	}
+}
+
+// refused gives what was told of events that were refused.
+func (r *rig) refused() (out []schemas.RefusedEvent) {
+	for _, e := range r.bus.Events() {
+		var say schemas.RefusedEvent
+		if e.Type == schemas.EventsRefused && json.Unmarshal(e.Data, &say) == nil {
+			out = append(out, say)
+		}
+	}
+	return out
 }

@@ -56,8 +56,7 @@ func (c *Correlator) opened(ctx context.Context, d engine.Opened) error {
 	}
 	r, err := schemas.NewRecord(d.Incident, schemas.TaskIncident, schemas.PlaceCore, schemas.KindOpened, 0, c.cfg.Now(), d.Opened)
 	if err != nil {
-		c.giveUp(err, d.Incident)
-		return nil
+		return c.giveUp(ctx, d.Incident, 0, d.Opened.Trigger, err)
 	}
 	return c.retry(ctx, "open incident "+d.Incident, func() error {
 		stored, err := c.cfg.Bus.Append(ctx, r, schemas.Head{})
@@ -67,7 +66,7 @@ func (c *Correlator) opened(ctx context.Context, d engine.Opened) error {
 		case errors.Is(err, schemas.ErrConflict):
 			c.cfg.Log.Debug("correlator: the incident is open already", "incident", d.Incident)
 		case errors.Is(err, schemas.ErrInvalid):
-			c.giveUp(err, d.Incident)
+			return c.giveUp(ctx, d.Incident, 0, d.Opened.Trigger, err)
 		default:
 			return err
 		}
@@ -84,8 +83,7 @@ func (c *Correlator) recurred(ctx context.Context, d engine.Recurred) error {
 	}
 	r, err := schemas.NewRecord(d.Incident, schemas.TaskIncident, schemas.PlaceCore, schemas.KindRecurred, d.N, c.cfg.Now(), d.Recurred)
 	if err != nil {
-		c.giveUp(err, d.Incident)
-		return nil
+		return c.giveUp(ctx, d.Incident, d.N, d.Recurred.Trigger, err)
 	}
 	return c.retry(ctx, "tell incident "+d.Incident+" that it recurred", func() error {
 		for {
@@ -102,8 +100,7 @@ func (c *Correlator) recurred(ctx context.Context, d engine.Recurred) error {
 				c.recorded(stored.Seq)
 				return nil
 			case errors.Is(err, schemas.ErrInvalid):
-				c.giveUp(err, d.Incident)
-				return nil
+				return c.giveUp(ctx, d.Incident, d.N, d.Recurred.Trigger, err)
 			case !errors.Is(err, schemas.ErrConflict):
 				return err
 			case ctx.Err() != nil:
@@ -134,10 +131,28 @@ func recurrence(r schemas.Record) int {
 	return n
 }
 
-// giveUp says that the ledger will never take a record.
-func (c *Correlator) giveUp(err error, incident string) {
-	c.cfg.Log.Error("correlator: a decision cannot be stored and is given up; look at the event that brought it about",
-		"incident", incident, "error", err)
+// giveUp says that the ledger will never take a record: in the log of events
+// too, since nobody would hear of the incident otherwise. It is told before the
+// decision counts as stored, so that a crash in between tells it again.
+func (c *Correlator) giveUp(ctx context.Context, incident string, n int, trigger schemas.EventRef, why error) error {
+	c.cfg.Log.Error("correlator: a decision cannot be stored and is given up; look at the event that brought it about, and contain by hand",
+		"incident", incident, "event", trigger.ID, "seq", trigger.Seq, "error", why)
+	own, err := c.own(schemas.EventsRefused, fmt.Sprintf("given-up/%s/%d", incident, n), trigger.Time, schemas.RefusedEvent{
+		Source: trigger.Source, ID: trigger.ID, Type: trigger.Type, Seq: trigger.Seq, Count: 1,
+		Reason: "the ledger does not take what it brought about, and nothing is done about it: incident " + incident,
+	})
+	if err != nil {
+		c.cfg.Log.Error("correlator: that could not be told in the log of events", "incident", incident, "error", err)
+		return nil
+	}
+	return c.retry(ctx, "tell that a decision is given up", func() error {
+		_, err := c.cfg.Bus.Publish(ctx, own)
+		if errors.Is(err, schemas.ErrInvalid) {
+			c.cfg.Log.Error("correlator: that could not be told in the log of events", "incident", incident, "error", err)
+			return nil
+		}
+		return err
+	})
 }
 
 // gap makes a gap that the reader met part of the log.

@@ -16,21 +16,22 @@ import (
 type Options struct {
 	Source  string    // CloudEvents source of the events; Harbor's bring their own
 	Time    time.Time // when the body came in: the time of events that carry none; zero: such events are errors
-	MaxData int       // most bytes of an event's data; 0: a mebibyte
+	MaxData int       // most bytes of an event's data; 0: DefaultMaxData
 }
 
 // ErrNoImage is wrapped by errors about bodies that are well formed but tell of
 // no image, such as the scan of a folder: a collector may pass over them.
 var ErrNoImage = errors.New("no image")
 
-// mebibyte is what the log takes as one event.
-const mebibyte = 1 << 20
+// DefaultMaxData leaves room for headers in a message of 1 MiB, the most that
+// the log takes.
+const DefaultMaxData = 1<<20 - 64<<10
 
 func (o Options) most() int {
 	if o.MaxData > 0 {
 		return o.MaxData
 	}
-	return mebibyte
+	return DefaultMaxData
 }
 
 // event makes an event and holds it to what every event is held to.
