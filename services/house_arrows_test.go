@@ -47,6 +47,7 @@ var arrows = []arrow{
 	{"services/responder/action/...", []string{"schemas", "services/responder", "services/responder/action/..."}},
 	{"services/responder/conformance/...", []string{"schemas", "services/responder/...", "services/incident", "services/bus/bustest"}},
 	{"services/responder/...", []string{"schemas", "services/incident", "services/responder", "services/responder/guardrail/...", "services/lease"}},
+	{"services/collector/decodetest", []string{"schemas", "schemas/schemastest"}}, // for tests
 	{"services/collector/...", []string{"schemas", "schemas/intake", "services/collector/..."}},
 	{"services/console/...", []string{"schemas", "services/incident", "services/console/..."}},
 

@@ -1,22 +1,14 @@
 package decode
 
 import (
-	"encoding/json"
-	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"firebreak/schemas"
-	"firebreak/schemas/schemastest"
+	"firebreak/services/collector/decodetest"
 )
-
-var update = flag.Bool("update", false, "write what the decoders give as what is wanted; read the difference before it is kept")
 
 // decoders by the first word of a sample's name.
 var decoders = map[string]func([]byte, Options) ([]schemas.Event, error){
@@ -25,42 +17,6 @@ var decoders = map[string]func([]byte, Options) ([]schemas.Event, error){
 
 // given are the options of the samples.
 var given = Options{Source: "/prod/gateway/tools", Time: time.Date(2026, 3, 4, 6, 0, 0, 0, time.UTC)}
-
-// golden is what a sample gives, in a form for people to read.
-type golden struct {
-	Events []goldenEvent `json:"events"`
-	Error  []string      `json:"error,omitempty"`
-}
-
-type goldenEvent struct {
-	Type, ID, Source, Subject string
-	Time                      time.Time
-	Data                      json.RawMessage
-}
-
-func samples(t testing.TB) []string {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no samples in testdata: %v", err)
-	}
-	var names []string
-	for _, f := range files {
-		if !strings.HasSuffix(f, ".want.json") {
-			names = append(names, f)
-		}
-	}
-	return names
-}
-
-func content(t testing.TB, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 func decoder(t testing.TB, file string) func([]byte, Options) ([]schemas.Event, error) {
 	t.Helper()
@@ -73,44 +29,10 @@ func decoder(t testing.TB, file string) func([]byte, Options) ([]schemas.Event, 
 }
 
 func TestSamples(t *testing.T) {
-	for _, file := range samples(t) {
+	for _, file := range decodetest.Samples(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			events, err := decoder(t, file)(content(t, file), given)
-			got := golden{Events: []goldenEvent{}}
-			for _, e := range events {
-				schemastest.Valid(t, e)
-				got.Events = append(got.Events, goldenEvent{e.Type, e.ID, e.Source, e.Subject, e.Time, e.Data})
-			}
-			if err != nil {
-				got.Error = strings.Split(err.Error(), "\n")
-				if !errors.Is(err, schemas.ErrInvalid) {
-					t.Errorf("error %v does not wrap ErrInvalid", err)
-				}
-			}
-			compare(t, strings.TrimSuffix(file, ".json")+".want.json", got)
+			events, err := decoder(t, file)(decodetest.Content(t, file), given)
+			decodetest.Golden(t, file, events, err)
 		})
-	}
-}
-
-func compare(t *testing.T, file string, got golden) {
-	t.Helper()
-	raw, err := json.MarshalIndent(got, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var want, is any
-	if err := json.Unmarshal(content(t, file), &want); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, &is); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, is); diff != "" {
-		t.Error(diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"firebreak/schemas"
 	"firebreak/schemas/schemastest"
+	"firebreak/services/collector/decodetest"
 )
 
 const (
@@ -194,8 +195,8 @@ func check(t *testing.T, events []schemas.Event, err error) {
 }
 
 func fuzz(f *testing.F, decode func([]byte, Options) ([]schemas.Event, error)) {
-	for _, file := range samples(f) {
-		f.Add(content(f, file))
+	for _, file := range decodetest.Samples(f) {
+		f.Add(decodetest.Content(f, file))
 	}
 	for _, text := range []string{alert, exit, exec, "[" + alert + "]", "[]", "", "null", "[null]"} {
 		f.Add([]byte(text))

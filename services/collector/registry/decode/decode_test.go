@@ -12,6 +12,7 @@ import (
 
 	"firebreak/schemas"
 	"firebreak/schemas/schemastest"
+	"firebreak/services/collector/decodetest"
 )
 
 // scan makes a report with n findings, the gravest last.
@@ -121,7 +122,7 @@ func TestWhatIsOfNoImage(t *testing.T) {
 	for file, want := range map[string]bool{
 		"trivy-filesystem": true, "trivy-operator-list": true, "trivy-old": false, "trivy-neither": false,
 	} {
-		_, err := Trivy(content(t, "testdata/"+file+".json"), given)
+		_, err := Trivy(decodetest.Content(t, "testdata/"+file+".json"), given)
 		if err == nil || errors.Is(err, ErrNoImage) != want {
 			t.Errorf("%s: error %v: want one that wraps ErrNoImage: %v", file, err, want)
 		}
@@ -213,8 +214,8 @@ func TestNestedLists(t *testing.T) {
 }
 
 func fuzz(f *testing.F, decode func([]byte, Options) ([]schemas.Event, error)) {
-	for _, file := range samples(f) {
-		f.Add(content(f, file))
+	for _, file := range decodetest.Samples(f) {
+		f.Add(decodetest.Content(f, file))
 	}
 	f.Add([]byte("null"))
 	f.Add([]byte(`{"events":[null,{}]}`))
@@ -243,7 +244,7 @@ func FuzzTrivy(f *testing.F)        { fuzz(f, Trivy) }
 func BenchmarkDecoders(b *testing.B) {
 	bodies := map[string][]byte{"trivy-5000-findings": scan(b, 5000)}
 	for _, name := range []string{"distribution-mixed", "harbor-scan-completed", "trivy-operator"} {
-		bodies[name] = content(b, "testdata/"+name+".json")
+		bodies[name] = decodetest.Content(b, "testdata/"+name+".json")
 	}
 	for name, body := range bodies {
 		decode := decoder(b, name)
